@@ -1,0 +1,3 @@
+"""The version of tiercast, kept apart so that `tiercast --version` imports nothing else."""
+
+__version__ = "0.1.0"

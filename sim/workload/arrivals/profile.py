@@ -1,0 +1,139 @@
+"""Arrivals that follow the hour of the day and the day of the week, and grow over the months."""
+
+from __future__ import annotations
+
+import difflib
+import zoneinfo
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
+
+from sim.chance import Streams
+from sim.columns import Ints
+from sim.units import RatePerS, parse_fraction
+from sim.workload.arrivals.inversion import Step, inverted
+from sim.workload.arrivals.process import DrawnArrivals
+from sim.workload.calendar import Calendar
+
+_STEP: Final = timedelta(minutes=15)  # every time zone of today differs from UTC by a multiple of it
+_MONTH_S: Final = 365.2425 / 12 * 86_400
+_STEEPEST_FALL: Final = -0.9
+_EXTINCT_PER_S: Final = 1e-12  # falling traffic ends here: less than one more request in ten thousand years
+
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+
+
+def _signed_fraction(value: Any) -> float:
+    """Read a fraction or percentage that may be negative."""
+    if isinstance(value, str) and value.startswith("-"):
+        return -parse_fraction(value[1:])
+    if isinstance(value, int | float) and value < 0:
+        return -parse_fraction(-value)
+    return parse_fraction(value)
+
+
+def _not_too_steep(growth: float) -> float:
+    if growth < _STEEPEST_FALL:
+        raise ValueError(f"traffic may fall by 90% a month at most, found {growth:.0%}; write for example -5%")
+    return growth
+
+
+Growth = Annotated[
+    float,
+    BeforeValidator(_signed_fraction),
+    AfterValidator(_not_too_steep),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": _STEEPEST_FALL, "maximum": 1},
+                {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)? ?%$", "examples": ["5%", "-2%"]},
+            ]
+        }
+    ),
+]
+"""Growth over a time as a fraction, negative for a fall; YAML says ``0.05`` or ``5%``."""
+
+
+class ProfileArrivals(DrawnArrivals):
+    """Poisson process whose rate follows the local clock: constant within an hour, through summer time and back."""
+
+    kind: Literal["profile"]
+    """Kind of arrival process."""
+    rate_per_s: RatePerS
+    """Arrivals per second as the mean of a week, at the start of the run."""
+    hour_of_day: Annotated[list[Weight], Field(min_length=24, max_length=24)] | None = None
+    """Relative rate of each local hour, from 00 to 23; level where left out."""
+    weekday: Annotated[list[Weight], Field(min_length=7, max_length=7)] | None = None
+    """Relative rate of each local day, from Monday to Sunday; level where left out."""
+    time_zone: str = "UTC"
+    """Time zone of the hours and days, such as Europe/Berlin."""
+    growth_per_month: Growth = 0.0
+    """Compound growth per month (a twelfth of a year)."""
+
+    @field_validator("hour_of_day", "weekday")
+    @classmethod
+    def _some_weight(cls, weights: list[float] | None) -> list[float] | None:
+        if weights is not None and sum(weights) == 0:
+            raise ValueError("all weights are 0; at least one must be above 0")
+        return weights
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            near = _near_zones(name) or ["UTC", "Europe/Berlin", "America/New_York"]
+            raise ValueError(f"unknown time zone {name!r}; write for example {' or '.join(near)}") from None
+        return name
+
+    def mean_rate_per_s(self, at_s: float | None = None) -> float:
+        """Give the rate of an average week around `at_s` seconds after the start (None: at the start)."""
+        return self.rate_per_s * self._grown(at_s or 0.0)
+
+    def blocks(self, streams: Streams, source: str, calendar: Calendar, size: int) -> Iterator[Ints]:
+        """Yield the times by inversion of the cumulated rate."""
+        return inverted(streams, source, size, self._steps(calendar))
+
+    def _steps(self, calendar: Calendar) -> Iterator[Step]:
+        """Yield the rate of each quarter of an hour of UTC; growth is taken in the middle of the quarter."""
+        zone = zoneinfo.ZoneInfo(self.time_zone)
+        hours, days = _relative(self.hour_of_day, 24), _relative(self.weekday, 7)
+        start = now = calendar.start.astimezone(UTC)
+        into_quarter = timedelta(minutes=now.minute % 15, seconds=now.second, microseconds=now.microsecond)
+        width = _STEP - into_quarter
+        while True:
+            local = now.astimezone(zone)
+            grown = self._grown((now - start + width / 2).total_seconds())
+            if self.rate_per_s * grown < _EXTINCT_PER_S:
+                return
+            yield Step(_nanoseconds(width), self.rate_per_s * hours[local.hour] * days[local.weekday()] * grown)
+            now, width = now + width, _STEP
+
+    def _grown(self, at_s: float) -> float:
+        factor: float = (1.0 + self.growth_per_month) ** (at_s / _MONTH_S)
+        return factor
+
+
+def _relative(weights: list[float] | None, length: int) -> list[float]:
+    """Give the weights over their mean; all 1 where there are none."""
+    if weights is None:
+        return [1.0] * length
+    mean = sum(weights) / length
+    return [weight / mean for weight in weights]
+
+
+def _nanoseconds(width: timedelta) -> int:
+    return width // timedelta(microseconds=1) * 1_000
+
+
+def _near_zones(name: str) -> list[str]:
+    """Give the time zones that are spelled like `name`, by the whole name or by its city."""
+    zones = {zone.lower(): zone for zone in sorted(zoneinfo.available_timezones())}
+    cities = {zone.rpartition("/")[2]: zone for zone in zones}
+    key = name.strip().lower().replace(" ", "_")
+    whole = difflib.get_close_matches(key, zones, n=2, cutoff=0.75)
+    city = difflib.get_close_matches(key.rpartition("/")[2], cities, n=1, cutoff=0.75)
+    return list(dict.fromkeys(zones[zone] for zone in (*whole, *(cities[near] for near in city))))

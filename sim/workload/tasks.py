@@ -1,0 +1,51 @@
+"""Task classes: how long prompts and answers are, and how both go with difficulty."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from sim.chance.laws import TokenLaw
+from sim.schema import Spec
+from sim.units import Fraction
+
+Correlation = Annotated[float, Field(ge=-1, le=1)]
+
+
+class Lengths(Spec):
+    """How lengths go with the latent difficulty, and with each other between models; correlations of normal latents.
+
+    Whatever is set here, the token laws themselves stay exactly as written (a Gaussian copula).
+    """
+
+    input_with_difficulty: Correlation = 0.0
+    """Correlation of prompt length with difficulty."""
+    output_with_difficulty: Correlation = 0.0
+    """Correlation of answer length with difficulty."""
+    output_between_models: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Correlation of the answer lengths of two models on one request; .56 to .85 was measured within tasks."""
+
+    @model_validator(mode="after")
+    def _difficulty_explains_no_more_than_is_shared(self) -> Self:
+        if self.output_with_difficulty**2 > self.output_between_models:
+            least = math.ceil(1000 * self.output_with_difficulty**2) / 1000
+            raise ValueError(
+                f"output_with_difficulty {self.output_with_difficulty} makes the answers of two models correlate by "
+                f"its square at least; write output_between_models: {least} or more"
+            )
+        return self
+
+
+class TaskClass(Spec):
+    """One kind of request. Token laws may be left out only where a trace or an outcome table gives the tokens."""
+
+    input_tokens: TokenLaw | None = None
+    """Prompt tokens, cached ones included."""
+    output_tokens: TokenLaw | None = None
+    """Answer tokens of a model of verbosity 1."""
+    cached_share: Fraction = 0.0
+    """Share of the prompt tokens that are read from the provider's prompt cache."""
+    lengths: Lengths = Lengths()
+    """How lengths go with difficulty and between models."""

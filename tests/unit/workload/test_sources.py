@@ -1,0 +1,135 @@
+"""Sources of requests: merged in order of arrival, cut at the horizon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.chance import Streams
+from sim.workload.calendar import Calendar
+from sim.workload.sources import WHOLE_WORKLOAD, Horizon, SourceArrivals, collect_arrivals, processes_of
+from sim.workload.traces import Trace
+from sim.workload.workload import Workload
+
+SECOND = 10**9
+
+
+def constant(rate: float) -> dict[str, Any]:
+    """Arrivals at fixed distances."""
+    return {"arrivals": {"kind": "constant", "rate_per_s": rate}}
+
+
+def of_segments(**segments: Any) -> Workload:
+    """Build a workload of segments with arrivals of their own."""
+    return Workload.model_validate({"segments": segments, "tasks": {"t": {"input_tokens": 1, "output_tokens": 1}}})
+
+
+def collect(spec: Workload, traces: dict[str, Trace] | None = None, **horizon: int) -> tuple[SourceArrivals, ...]:
+    """Collect the arrivals of one replication."""
+    return collect_arrivals(spec, Streams(1, 0), Calendar(), Horizon(**horizon), traces or {})
+
+
+def merged(sources: tuple[SourceArrivals, ...]) -> list[tuple[int, str]]:
+    """Write the merged order as (time, source)."""
+    found = {
+        int(position): (int(time), source.name)
+        for source in sources
+        for position, time in zip(source.positions, source.arrival_ns, strict=True)
+    }
+    return [found[position] for position in range(len(found))]
+
+
+def recorded(*times: int) -> Trace:
+    """Make a trace of these arrival times."""
+    return Trace(np.array(times, dtype=np.int64), None, None)
+
+
+def replayed(**more: Any) -> dict[str, Any]:
+    """Arrivals from a trace."""
+    return {"arrivals": {"kind": "trace", "source": {"format": "azure_llm", "file": "unread.csv"}, **more}}
+
+
+def test_a_workload_with_arrivals_is_one_source() -> None:
+    """If the workload has arrivals, they are the one source, called `all`; else each segment is one, in file order."""
+    whole = Workload.model_validate({**constant(1.0), "tasks": {"t": {}}})
+    assert list(processes_of(whole)) == [WHOLE_WORKLOAD]
+    assert list(processes_of(of_segments(z=constant(1.0), a=constant(2.0)))) == ["z", "a"]
+
+
+def test_the_merged_order_is_that_of_a_sort() -> None:
+    """If several sources are merged, the order is that of sorting all (time, place in the file, number) triples."""
+    spec = of_segments(
+        a={"arrivals": {"kind": "poisson", "rate_per_s": 30.0}},
+        b=constant(20.0),
+        c={"arrivals": {"kind": "poisson", "rate_per_s": 50.0}},
+    )
+    sources = collect(spec, until_ns=10 * SECOND)
+    expected = sorted(
+        (int(time), place, source.name) for place, source in enumerate(sources) for time in source.arrival_ns
+    )
+    assert merged(sources) == [(time, name) for time, _, name in expected]
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_ties_go_to_the_source_that_stands_first(names: tuple[str, str]) -> None:
+    """If two sources always arrive together, the one that stands first in the file is first each time."""
+    sources = collect(of_segments(**{name: constant(4.0) for name in names}), until_ns=5 * SECOND)
+    order = [name for _, name in merged(sources)]
+    assert len(order) == 2 * len(sources[0].arrival_ns)
+    assert order == list(names) * len(sources[0].arrival_ns)
+
+
+def test_a_number_of_requests_counts_all_sources_together() -> None:
+    """If the horizon is a number, the first so many of the merged order are kept, whoever sent them."""
+    spec = of_segments(a=constant(3.0), b=constant(7.0))
+    long = merged(collect(spec, until_ns=100 * SECOND))
+    for count in (1, 2, 10, 101):
+        sources = collect(spec, requests=count)
+        assert merged(sources) == long[:count]
+        assert sum(len(source.positions) for source in sources) == count
+
+
+def test_a_time_is_exclusive() -> None:
+    """If a request would arrive exactly at the horizon, it does not any more."""
+    times = collect(of_segments(a=constant(2.0)), until_ns=100 * SECOND)[0].arrival_ns
+    cut = collect(of_segments(a=constant(2.0)), until_ns=int(times[5]))[0].arrival_ns
+    assert cut.tolist() == times[:5].tolist()
+
+
+def test_of_two_horizons_the_first_reached_counts() -> None:
+    """If a time and a number are given, the run ends with whichever comes first."""
+    spec = of_segments(a=constant(2.0))
+    by_time = len(collect(spec, until_ns=3 * SECOND)[0].arrival_ns)
+    assert len(collect(spec, until_ns=3 * SECOND, requests=1000)[0].arrival_ns) == by_time
+    assert len(collect(spec, until_ns=3 * SECOND, requests=2)[0].arrival_ns) == 2
+
+
+def test_a_trace_ends_by_itself() -> None:
+    """If no horizon is given, a trace is played to its end, each row once and in order."""
+    spec = Workload.model_validate({**replayed(), "tasks": {"t": {}}})
+    (source,) = collect(spec, {WHOLE_WORKLOAD: recorded(0, 5, 5, 9)})
+    assert source.arrival_ns.tolist() == [0, 5, 5, 9]
+    assert source.rows is not None
+    assert source.rows.tolist() == [0, 1, 2, 3]
+
+
+def test_rows_are_cut_with_their_times() -> None:
+    """If the horizon cuts a trace that goes on by bootstrap, every time still has its row."""
+    spec = Workload.model_validate({**replayed(bootstrap="1s"), "tasks": {"t": {}}})
+    (source,) = collect(spec, {WHOLE_WORKLOAD: recorded(*range(0, 4 * SECOND, 10**7))}, until_ns=9 * SECOND)
+    assert source.rows is not None
+    assert len(source.rows) == len(source.arrival_ns)
+    assert np.all(np.diff(source.arrival_ns) >= 0)
+    assert source.arrival_ns[-1] < 9 * SECOND
+
+
+def test_a_trace_beside_drawn_arrivals_keeps_its_rows() -> None:
+    """If one segment replays a trace and another draws, only the first has rows, and they stay with their times."""
+    spec = of_segments(log=replayed(), drawn=constant(1.0))
+    log, drawn = collect(spec, {"log": recorded(0, SECOND, 7 * SECOND)}, until_ns=5 * SECOND)
+    assert log.rows is not None
+    assert log.rows.tolist() == [0, 1]
+    assert log.arrival_ns.tolist() == [0, SECOND]
+    assert drawn.rows is None

@@ -1,0 +1,6 @@
+"""Floor 2: the models that answer, their prices, service times and capacity."""
+
+from sim.fleet.model import Model, cheap_and_frontier
+from sim.fleet.service import ServiceTimes, service_times
+
+__all__ = ["Model", "ServiceTimes", "cheap_and_frontier", "service_times"]

@@ -1,0 +1,62 @@
+"""A model of the fleet, and which one is the cheap tier and which the frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sim.fleet.capacity import Capacity
+from sim.fleet.prices import RateCard
+from sim.fleet.service import Service
+from sim.schema import Spec
+
+Tier = Literal["cheap", "balanced", "frontier"]
+_CALLS_PER_MTOK = 1_000  # calls of 750 input and 250 output tokens
+
+
+class Model(Spec):
+    """One model that requests can be sent to."""
+
+    tier: Tier | None = None
+    """Place in the ladder; the lowest blended price is cheap and the highest frontier where no model says so."""
+    price: RateCard
+    """What a call costs."""
+    service: Service
+    """How long a call takes once it is taken up."""
+    capacity: Capacity = "unlimited"
+    """How many calls are served at once."""
+    verbosity: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Output tokens relative to the law of the task class (1.3 = 30 % longer answers)."""
+
+    @model_validator(mode="after")
+    def _replicas_need_a_pool(self) -> Self:
+        if self.price.replica_hour_usd and self.capacity == "unlimited":
+            raise ValueError(
+                "a price per replica-hour needs a number of replicas; write capacity: {concurrency: 16, replicas: 2}"
+            )
+        return self
+
+
+def cheap_and_frontier(fleet: Mapping[str, Model]) -> tuple[str, str]:
+    """Give the names of the cheap and the frontier model: by `tier` where declared, else by price.
+
+    Among equals the first in the file is cheap and the last is frontier. A model declared balanced is neither, unless
+    no other is left.
+    """
+    ranked = sorted(fleet, key=lambda name: _usd_per_mtok(fleet[name]))
+    cheap = next((name for name in fleet if fleet[name].tier == "cheap"), None)
+    frontier = next((name for name in reversed(list(fleet)) if fleet[name].tier == "frontier"), None)
+    return cheap or _pick(fleet, ranked, frontier), frontier or _pick(fleet, ranked[::-1], cheap)
+
+
+def _pick(fleet: Mapping[str, Model], ranked: Sequence[str], taken: str | None) -> str:
+    """Give the first name that is not taken, one not declared balanced before others; the taken one if it is alone."""
+    free = [name for name in ranked if name != taken] or list(ranked)
+    return next((name for name in free if fleet[name].tier != "balanced"), free[0])
+
+
+def _usd_per_mtok(model: Model) -> float:
+    """Give the price of a million tokens in calls of a usual size, to rank models by."""
+    return model.price.blended_mtok() + _CALLS_PER_MTOK * model.price.per_call_usd

@@ -1,0 +1,67 @@
+"""What a call costs: a rate card, applied in integer nano-dollars."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from pydantic import model_validator
+
+from sim.columns import Ints
+from sim.schema import Spec
+from sim.units import Usd, UsdPerMtok, nano_usd
+
+_TOKENS_PER_PRICE = 1_000_000
+
+
+class RateCard(Spec):
+    """Prices of one model. Token prices are USD per million tokens, as providers quote them."""
+
+    input_mtok: UsdPerMtok = 0.0
+    """USD per million input tokens that were not read from the prompt cache."""
+    output_mtok: UsdPerMtok = 0.0
+    """USD per million output tokens."""
+    cache_read_mtok: UsdPerMtok | None = None
+    """USD per million input tokens read from the prompt cache; the input price where not given."""
+    per_call_usd: Usd = 0.0
+    """USD per started call."""
+    replica_hour_usd: Usd = 0.0
+    """USD per replica and hour, for self-hosted models; idle hours cost as much as busy ones."""
+
+    @model_validator(mode="after")
+    def _something_is_priced(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("no price given; write for example {input_mtok: 0.25, output_mtok: 1.25}")
+        return self
+
+    def call_nano(self, input_tokens: Ints, cached_tokens: Ints, output_tokens: Ints) -> Ints:
+        """Give the bill of each call in nano-dollars (int64); cached tokens are part of the input tokens.
+
+        Each meter (uncached input, cached input, output) is rounded half up to a nano-dollar once per call, so bills
+        add up exactly however they are split.
+        """
+        cached_price = self.input_mtok if self.cache_read_mtok is None else self.cache_read_mtok
+        meters = (
+            (input_tokens - cached_tokens, self.input_mtok),
+            (cached_tokens, cached_price),
+            (output_tokens, self.output_mtok),
+        )
+        total = np.full(len(input_tokens), nano_usd(self.per_call_usd), dtype=np.int64)
+        for tokens, price in meters:
+            total += _meter_nano(tokens, nano_usd(price))
+        return total
+
+    def replica_nano(self, replicas: int, window_ns: int) -> int:
+        """Give the fixed cost of `replicas` over a window, in nano-dollars."""
+        hour_ns = 3_600 * 10**9
+        return (nano_usd(self.replica_hour_usd) * replicas * window_ns + hour_ns // 2) // hour_ns
+
+    def blended_mtok(self) -> float:
+        """Give USD per million tokens at three input tokens to one output token, the usual way to rank models."""
+        return (3 * self.input_mtok + self.output_mtok) / 4
+
+
+def _meter_nano(tokens: Ints, nano_per_mtok: int) -> Ints:
+    if len(tokens) and nano_per_mtok and int(tokens.max()) > (2**62) // nano_per_mtok:
+        raise ValueError(f"a call of {int(tokens.max())} tokens is too dear to count in nano-dollars")
+    return (tokens * nano_per_mtok + _TOKENS_PER_PRICE // 2) // _TOKENS_PER_PRICE

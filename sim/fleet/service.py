@@ -1,0 +1,84 @@
+"""How long a model takes for one call once a server takes it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from pydantic import Discriminator, Tag
+
+from sim.chance import Purpose
+from sim.chance.laws import DurationLaw
+from sim.columns import Floats, Ints
+from sim.schema import Spec
+from sim.units import Fraction, as_int64
+
+
+class Draws(Protocol):
+    """Source of uniforms, one per request, named by purpose and names."""
+
+    def uniform(self, purpose: Purpose, *names: str) -> Floats:
+        """Give one uniform per request, in request order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTimes:
+    """Per request: `total_ns` from start to last token, `ttft_ns` from start to first token; int64."""
+
+    total_ns: Ints
+    ttft_ns: Ints
+
+
+class Stall(Spec):
+    """A rare pause before the first token, seen on every hosted model."""
+
+    share: Fraction
+    """Share of calls that stall."""
+    time: DurationLaw
+    """Length of the pause, added to the time to first token."""
+
+
+class TokenService(Spec):
+    """Time to first token, then output tokens at the pace of the inter-token latency, and a rare stall."""
+
+    ttft: DurationLaw
+    """Time to first token of an unqueued call; a shifted lognormal fits hosted models best."""
+    inter_token: DurationLaw
+    """Inter-token latency: a duration, or a law from which each call draws its pace."""
+    stall: Stall | None = None
+    """A rare pause before the first token."""
+
+    def times(self, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:
+        """Give the service times of `model` for every request: TTFT + output tokens x inter-token latency."""
+        ttft = self.ttft.quantile(draws.uniform(Purpose.TTFT, model))
+        if self.stall is not None:
+            stalled = draws.uniform(Purpose.STALL, model) < self.stall.share
+            ttft = ttft + np.where(stalled, self.stall.time.quantile(draws.uniform(Purpose.STALL_SIZE, model)), 0.0)
+        ttft_ns = as_int64(ttft)
+        pace = self.inter_token.quantile(draws.uniform(Purpose.DECODE, model))
+        return ServiceTimes(ttft_ns + as_int64(output_tokens * pace), ttft_ns)
+
+
+def service_times(service: Service, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:
+    """Give the service times of `model` for every request.
+
+    Under one law of the total time the tokens do not matter and the answer arrives whole, so TTFT is the total.
+    """
+    if isinstance(service, TokenService):
+        return service.times(draws, model, output_tokens)
+    total_ns = as_int64(service.quantile(draws.uniform(Purpose.SERVICE, model)))
+    return ServiceTimes(total_ns, total_ns)
+
+
+def _service_form(value: Any) -> str:
+    if isinstance(value, TokenService):
+        return "tokens"
+    return "tokens" if isinstance(value, dict) and {"ttft", "inter_token", "stall"} & value.keys() else "total"
+
+
+Service = Annotated[
+    Annotated[TokenService, Tag("tokens")] | Annotated[DurationLaw, Tag("total")], Discriminator(_service_form)
+]
+"""`{ttft: ..., inter_token: ...}`, or one law of the total time: `{law: exponential, mean: 1.2s}`."""

@@ -1,0 +1,163 @@
+"""What each model would do with each request: tokens, time, acceptability and what its answer gives away.
+
+Every column is drawn once per replication and shared by all patterns (common random numbers), whether a pattern uses it
+or not: a pattern only decides which of these answers are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
+
+import numpy as np
+
+from sim.chance import Purpose
+from sim.chance.normal import normal_cdf, normal_quantile
+from sim.columns import Bools, Floats, Ints
+from sim.fleet import Model, ServiceTimes, service_times
+from sim.routing.confidence import reading_correlation, surety_of
+from sim.routing.quality import QualityModel, Wording
+from sim.units import as_int64
+from sim.workload.requests import Requests
+
+T = TypeVar("T")
+
+
+class Answers:
+    """Answers of every model of the fleet to every request of one replication; columns are made on first use."""
+
+    def __init__(self, requests: Requests, fleet: Mapping[str, Model], quality: QualityModel) -> None:
+        self.requests = requests
+        self.fleet = fleet
+        self.quality = quality
+        self._columns: dict[tuple[str, ...], object] = {}
+
+    def output_tokens(self, model: str) -> Ints:
+        """Give the length of the model's answer, int64."""
+        return self._once(("output", model), lambda: self._output_tokens(model))
+
+    def service(self, model: str) -> ServiceTimes:
+        """Give the model's service times."""
+        return self._once(
+            ("service", model),
+            lambda: service_times(self.fleet[model].service, self.requests, model, self.output_tokens(model)),
+        )
+
+    def acceptable(self, model: str) -> Bools:
+        """Say whether the model's answer would be acceptable."""
+        return self._once(("acceptable", model), lambda: self._acceptable(model))
+
+    def ability(self, model: str) -> Floats:
+        """Give the latent that decides success, float64: standard normal per task class, larger is better."""
+        return self._once(("ability", model), lambda: self._ability(model))
+
+    def confidence(self, model: str, auroc: float | None = None) -> Floats:
+        """Give the confidence in the model's answer: its own, or a verifier's of the stated AUROC.
+
+        A probability in [0, 1], except where an outcome table brings a measured score: then that score as it is.
+        """
+        return self._once(("confidence", model, repr(auroc)), lambda: self._confidence(model, auroc))
+
+    def surety(self, model: str, auroc: float | None = None) -> Floats:
+        """Give what orders answers by confidence: its probit before any miscalibration, or a measured score as it is.
+
+        Unlike a probability near 0 or 1 it tells any two answers apart; -inf and inf where nothing is left open.
+        """
+        return self._once(("surety", model, repr(auroc)), lambda: self._surety(model, auroc))
+
+    def refused(self, model: str) -> Bools:
+        """Say whether the model's answer is a refusal."""
+        return self._once(("refused", model), lambda: self._worded(model, self.quality.refusal[model], Purpose.REFUSAL))
+
+    def hedged(self, model: str) -> Bools:
+        """Say whether the model's answer hedges."""
+        return self._once(("hedged", model), lambda: self._worded(model, self.quality.hedging[model], Purpose.HEDGING))
+
+    def _once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        if key not in self._columns:
+            self._columns[key] = make()
+        return cast("T", self._columns[key])
+
+    def _output_tokens(self, model: str) -> Ints:
+        requests, table = self.requests, self.quality.table
+        verbosity = self.fleet[model].verbosity
+        if requests.output_tokens is not None:
+            return as_int64(requests.output_tokens * verbosity)
+        if table is not None and requests.table_row is not None:
+            measured = table.models[model].output_tokens
+            if measured is not None:
+                return measured[requests.table_row]
+        shared = normal_quantile(requests.uniform(Purpose.OUTPUT_LENGTH))
+        own = normal_quantile(requests.uniform(Purpose.OUTPUT_TOKENS, model))
+        tokens = np.empty(len(requests), dtype=np.int64)
+        for code, task_class in enumerate(requests.classes):
+            mine = np.flatnonzero(requests.task == code)
+            lengths, law = task_class.lengths, task_class.output_tokens
+            if law is None:
+                raise ValueError("a task class without output tokens was let through")
+            by_difficulty = lengths.output_with_difficulty
+            by_request = lengths.output_between_models - by_difficulty**2
+            latent = (
+                by_difficulty * requests.difficulty[mine]
+                + np.sqrt(by_request) * shared[mine]
+                + np.sqrt(max(1 - lengths.output_between_models, 0.0)) * own[mine]
+            )
+            tokens[mine] = np.maximum(as_int64(law.quantile(normal_cdf(latent)) * verbosity), 0)
+        return tokens
+
+    def _cut(self, model: str) -> Floats:
+        """Give Phi^-1(acceptance probability) per request."""
+        return normal_quantile(self.quality.acceptance[model])[self.requests.task]
+
+    def _ability(self, model: str) -> Floats:
+        requests, table = self.requests, self.quality.table
+        luck = requests.uniform(Purpose.CORRECT, model)
+        if table is None or requests.table_row is None:
+            rho = self.quality.rho[requests.task]
+            return -np.sqrt(rho) * requests.difficulty - np.sqrt(1 - rho) * normal_quantile(luck)
+        # the row says right or wrong; the latent is drawn from its law given that
+        right = table.models[model].correct[requests.table_row]
+        wrong_share = 1 - self.quality.acceptance[model][requests.task]
+        place = np.where(right, wrong_share + (1 - wrong_share) * luck, wrong_share * luck)
+        return normal_quantile(np.clip(place, 2.0**-53, 1 - 2.0**-53))
+
+    def _acceptable(self, model: str) -> Bools:
+        requests, table = self.requests, self.quality.table
+        if table is not None and requests.table_row is not None:
+            return table.models[model].correct[requests.table_row]
+        return self.ability(model) >= -self._cut(model)
+
+    def _measured_score(self, model: str, auroc: float | None) -> Floats | None:
+        """Give the score that an outcome table brings; None where it is modelled, as a verifier's always is."""
+        requests, table = self.requests, self.quality.table
+        if auroc is not None or table is None or requests.table_row is None:
+            return None
+        measured = table.models[model].confidence
+        return None if measured is None else measured[requests.table_row]
+
+    def _surety(self, model: str, auroc: float | None) -> Floats:
+        measured = self._measured_score(model, auroc)
+        if measured is not None:
+            return measured
+        requests = self.requests
+        noise = normal_quantile(requests.uniform(Purpose.CONFIDENCE, model))
+        ability = self.ability(model)
+        surety = np.empty(len(requests), dtype=np.float64)
+        for code, acceptance in enumerate(self.quality.acceptance[model]):
+            mine = np.flatnonzero(requests.task == code)
+            stated = float(self.quality.auroc[model][code]) if auroc is None else auroc
+            r = reading_correlation(stated, float(acceptance))
+            reading = r * ability[mine] + np.sqrt(1 - r * r) * noise[mine]
+            surety[mine] = surety_of(reading, r, float(acceptance))
+        return surety
+
+    def _confidence(self, model: str, auroc: float | None) -> Floats:
+        measured = self._measured_score(model, auroc)
+        if measured is not None:
+            return measured
+        confidence = normal_cdf(self.surety(model, auroc))
+        return self.quality.miscalibration[model].distort(confidence) if auroc is None else confidence
+
+    def _worded(self, model: str, wording: Wording, purpose: Purpose) -> Bools:
+        share = np.where(self.acceptable(model), wording.acceptable, wording.unacceptable)
+        return self.requests.uniform(purpose, model) < share

@@ -1,0 +1,17 @@
+"""What an engine returns: the leg log, as columns in the order of the itinerary's legs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class LegLog:
+    """When each leg joined its station's queue, started service and ended; int64 nanoseconds, one row per leg."""
+
+    joined_ns: NDArray[np.int64]
+    started_ns: NDArray[np.int64]
+    ended_ns: NDArray[np.int64]

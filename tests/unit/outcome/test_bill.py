@@ -1,0 +1,103 @@
+"""The bill: integer nano-dollars per leg, computed by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sim
+from sim.experiment.simulate import Scene
+from sim.outcome.bill import leg_costs, sum_by
+from sim.routing.plan import Cause, Plan
+
+NANO = 10**9
+
+
+def scene(**changes: object) -> Scene:
+    """Set two requests of 1,000 prompt tokens before a cheap and a frontier model."""
+    experiment = sim.from_mapping(
+        {
+            "version": 1,
+            "name": "bill",
+            "workload": {
+                "arrivals": {"kind": "constant", "rate_per_s": 1.0},
+                "tasks": {"t": {"input_tokens": 1000, "output_tokens": 200, "cached_share": 0.5}},
+            },
+            "fleet": {
+                "cheap": {
+                    "tier": "cheap",
+                    "price": {"input_mtok": 0.5, "output_mtok": 2.0, "cache_read_mtok": 0.1},
+                    "service": "1s",
+                    "verbosity": 1.5,
+                },
+                "dear": {
+                    "tier": "frontier",
+                    "price": {"input_mtok": 5.0, "output_mtok": 20.0, "per_call_usd": 0.001},
+                    "service": "2s",
+                },
+            },
+            "quality": {"acceptance": {"t": {"cheap": 0.5, "dear": 1.0}}},
+            "patterns": [
+                {
+                    "name": "cascade",
+                    "kind": "cascade",
+                    "ladder": ["cheap", "dear"],
+                    "verify": {"time": "100ms", "usd_per_call": 0.0003, "auroc": 1.0},
+                    "escalate_when": {"confidence_below": 0.5},
+                }
+            ],
+            "run": {"requests": 40, "replications": 1},
+            **changes,
+        }
+    )
+    return Scene(experiment.spec, experiment.line_up, experiment.inputs())
+
+
+def billed(pattern: str) -> tuple[Plan, list[int]]:
+    """Give the plan of a pattern and the cost of its legs."""
+    play = scene()
+    answers = play.answers(play.requests(0))
+    (spec,) = [one for one in play.line_up.patterns if one.name == pattern]
+    plan = play.plan(spec, answers)
+    return plan, leg_costs(plan, answers, play.spec.fleet).tolist()
+
+
+# 500 uncached tokens at $0.5, 500 cached ones at $0.1 and 200 x 1.5 answer tokens at $2 per million
+CHEAP_CALL = (500 * 500_000_000 + 500 * 100_000_000 + 300 * 2 * NANO) // 10**6
+# 1,000 tokens at $5 (no price for cached ones), 200 answer tokens at $20 per million, and $0.001
+DEAR_CALL = (1000 * 5 * NANO + 200 * 20 * NANO) // 10**6 + 1_000_000
+CHECK = 300_000
+
+
+def test_single_calls_cost_what_the_rate_card_says() -> None:
+    """If every request is one call, every leg costs what one computes by hand."""
+    assert billed("cheap-only")[1] == [CHEAP_CALL] * 40
+    assert billed("frontier-only")[1] == [DEAR_CALL] * 40
+    assert (CHEAP_CALL, DEAR_CALL) == (900_000, 10_000_000)
+
+
+def test_every_started_leg_of_a_cascade_is_billed() -> None:
+    """If a request escalates, the wasted first pass, the check and the second call are all paid for."""
+    plan, costs = billed("cascade")
+    escalated = int(plan.escalated.sum())
+    assert 0 < escalated < 40
+    by_cause = sum_by(plan.leg_cause, np.array(costs, dtype=np.int64), len(Cause)).tolist()
+    expected = dict.fromkeys(Cause, 0) | {
+        Cause.ANSWER: (40 - escalated) * CHEAP_CALL + escalated * DEAR_CALL,
+        Cause.WASTED_FIRST_PASS: escalated * CHEAP_CALL,
+        Cause.VERIFICATION: 40 * CHECK,
+    }
+    assert by_cause == list(expected.values())
+
+
+def test_sums_are_exact_beyond_floats() -> None:
+    """If totals exceed 2^53, where floats skip integers, not a nano-dollar is lost."""
+    values = np.array([2**60, 1, 2**60, 3], dtype=np.int64)
+    assert sum_by(np.array([1, 1, 0, 3]), values, 4).tolist() == [2**60, 2**60 + 1, 0, 3]
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_nothing_sums_to_nothing(size: int) -> None:
+    """If there is no value, every sum is 0."""
+    empty = np.empty(0, dtype=np.int64)
+    assert sum_by(empty, empty, size).tolist() == [0] * size

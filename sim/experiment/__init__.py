@@ -1,0 +1,1 @@
+"""Floor 6: an experiment from YAML to a result."""

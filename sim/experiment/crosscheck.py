@@ -1,0 +1,227 @@
+"""What only the whole experiment shows: names that lead nowhere, numbers that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from sim.errors import Issue
+from sim.experiment.document import Place, did_you_mean, dotted
+from sim.experiment.inputs import trace_places, written_files
+from sim.routing.dependence import out_of_reach
+from sim.routing.patterns.cascade import Cascade
+from sim.routing.rules import BUILT_IN
+from sim.routing.signals import Signal
+from sim.routing.signals.segment import SegmentOfRequest
+from sim.workload.arrivals.trace import TraceReplay
+from sim.workload.sources import processes_of
+
+if TYPE_CHECKING:
+    from sim.experiment.resolve import Experiment
+    from sim.routing.patterns import Pattern
+
+
+def cross_check(experiment: Experiment) -> list[Issue]:
+    """Collect every issue that shows only when the parts are held against each other."""
+    return [
+        *_files(experiment),
+        *_models(experiment),
+        *_patterns(experiment),
+        *_baseline(experiment),
+        *_quality(experiment),
+        *_tokens(experiment),
+        *_length(experiment),
+    ]
+
+
+def _issue(experiment: Experiment, place: Place, message: str, hint: str = "") -> Issue:
+    document = experiment.document
+    mark = document.mark(place)
+    return Issue(message, mark.file, mark.line, mark.col, dotted(document.data, place), hint)
+
+
+def _files(experiment: Experiment) -> Iterator[Issue]:
+    sources = {place: process.source for _, place, process in trace_places(experiment.spec)}
+    for place, written in written_files(experiment.spec):
+        path = experiment.folder_of(place) / written
+        if not path.is_file():
+            source = sources.get(place)
+            hint = f"the public file is {source.SOURCE}" if source is not None and source.SOURCE else ""
+            yield _issue(experiment, place, f"there is no file {written!r} (looked at {path})", hint)
+
+
+def _models(experiment: Experiment) -> Iterator[Issue]:
+    fleet = experiment.spec.fleet
+    for index, pattern in enumerate(experiment.spec.patterns):
+        for model in pattern.all_models():
+            if model not in fleet:
+                yield _issue(
+                    experiment,
+                    ("patterns", index),
+                    f"calls the model {model!r}, which the fleet does not have",
+                    did_you_mean(model, fleet) or f"models of the fleet: {', '.join(fleet)}",
+                )
+    for section in ("confidence", "refusal", "hedging"):
+        for model in getattr(experiment.spec.quality, section):
+            if model not in fleet:
+                yield _unknown(experiment, ("quality", section, model), "model", model, fleet)
+
+
+def _unknown(experiment: Experiment, place: Place, what: str, name: str, known: Iterable[str]) -> Issue:
+    names = list(known)
+    hint = did_you_mean(name, names) or f"there are: {', '.join(names)}"
+    return _issue(experiment, place, f"there is no {what} {name!r}", hint)
+
+
+def _patterns(experiment: Experiment) -> Iterator[Issue]:
+    spec = experiment.spec
+    tasks = tuple(spec.workload.tasks)
+    for index, pattern in enumerate(spec.patterns):
+        try:
+            pattern.check(spec.signals, tasks)
+        except ValueError as error:
+            yield _issue(experiment, ("patterns", index), str(error))
+        yield from _segments(experiment, ("patterns", index, "rules"), pattern)
+
+
+def _segments(experiment: Experiment, place: Place, pattern: Pattern) -> Iterator[Issue]:
+    """Yield segments in rules that no request can ever be of; those that a trace brings are not known yet."""
+    workload = experiment.spec.workload
+    known = list(workload.segments) or ["all"]
+    if not workload.segments and _all_traces(experiment):
+        return
+    signals: dict[str, Signal] = {**BUILT_IN, **experiment.spec.signals, **pattern.signals}
+    for number, rule in enumerate(pattern.rules):
+        for name in [name for name in rule.when if isinstance(signals.get(name), SegmentOfRequest)]:
+            for label in [label for label in rule.when[name] if label not in known]:
+                yield _unknown(experiment, (*place, number, "when", name), "segment", label, known)
+
+
+def _baseline(experiment: Experiment) -> Iterator[Issue]:
+    names = [pattern.name for pattern in experiment.line_up.patterns]
+    if experiment.line_up.baseline not in names:
+        yield _unknown(experiment, ("baseline",), "pattern", experiment.line_up.baseline, names)
+
+
+def _quality(experiment: Experiment) -> Iterator[Issue]:
+    yield from _outcomes(experiment) if experiment.spec.outcomes is not None else _acceptance(experiment)
+
+
+def _outcomes(experiment: Experiment) -> Iterator[Issue]:
+    """Yield what does not fit when an outcome table says who would answer acceptably."""
+    spec = experiment.spec
+    columns = {} if spec.outcomes is None else spec.outcomes.models
+    for model in [name for name in spec.fleet if name not in columns]:
+        yield _issue(experiment, ("outcomes", "models"), f"the outcome table has no column for {model!r}")
+    for model in [name for name in columns if name not in spec.fleet]:
+        yield _unknown(experiment, ("outcomes", "models", model), "model", model, spec.fleet)
+    if spec.quality.acceptance:
+        yield _issue(experiment, ("quality", "acceptance"), "stands beside an outcome table, which says it already")
+    if spec.quality.outcomes == "fit" and not spec.workload.tasks:
+        yield _issue(experiment, ("quality", "outcomes"), "a fitted table needs task classes in the workload")
+
+
+def _acceptance(experiment: Experiment) -> Iterator[Issue]:
+    """Yield what is missing or unknown among the acceptance probabilities, or cannot be."""
+    spec = experiment.spec
+    quality, tasks = spec.quality, spec.workload.tasks
+    for task, row in quality.acceptance.items():
+        place: Place = ("quality", "acceptance", task)
+        if task not in tasks:
+            yield _unknown(experiment, place, "task class", task, tasks)
+        for model in [name for name in row if name not in spec.fleet]:
+            yield _unknown(experiment, (*place, model), "model", model, spec.fleet)
+    gaps = [(task, model) for task in tasks for model in spec.fleet if model not in quality.acceptance.get(task, {})]
+    for task, model in gaps:
+        message = f"no acceptance probability of {model!r} for task class {task!r}"
+        hint = f"write quality.acceptance.{task}: {{{model}: 0.9}}"
+        yield _issue(experiment, ("quality", "acceptance", task), message, hint)
+    yield from _by_task(experiment)
+    if not gaps:
+        yield from _dependence(experiment)
+
+
+def _by_task(experiment: Experiment) -> Iterator[Issue]:
+    """Yield unknown task classes among numbers that may be given per task class."""
+    quality, tasks = experiment.spec.quality, experiment.spec.workload.tasks
+    numbers: dict[Place, object] = {
+        ("quality", "dependence"): quality.dependence,
+        ("quality", "right_when_cheap_wrong"): quality.right_when_cheap_wrong,
+        **{("quality", "confidence", model, "auroc"): known.auroc for model, known in quality.confidence.items()},
+    }
+    for place, number in numbers.items():
+        for task in number if isinstance(number, dict) else ():
+            if task not in tasks:
+                yield _unknown(experiment, (*place, task), "task class", task, tasks)
+
+
+def _dependence(experiment: Experiment) -> Iterator[Issue]:
+    """Yield every P(frontier right | cheap wrong) that no dependence of the two models gives."""
+    quality, up = experiment.spec.quality, experiment.line_up
+    stated = quality.right_when_cheap_wrong
+    for task in experiment.spec.workload.tasks:
+        target = stated.get(task) if isinstance(stated, dict) else stated
+        if target is None:
+            continue
+        message = out_of_reach(target, *(quality.acceptance[task][model] for model in (up.cheap, up.frontier)))
+        if message:
+            place: Place = ("quality", "right_when_cheap_wrong", *([task] if isinstance(stated, dict) else []))
+            yield _issue(experiment, place, f"task class {task!r}: {message}")
+
+
+def _tokens(experiment: Experiment) -> Iterator[Issue]:
+    spec = experiment.spec
+    workload = spec.workload
+    if not workload.tasks and spec.outcomes is None:
+        yield _issue(
+            experiment,
+            ("workload",),
+            "has no task classes",
+            "write tasks: {chat: {input_tokens: {p50: 800, p95: 3500}, output_tokens: {p50: 130, p95: 450}}}",
+        )
+    from_trace = _all_traces(experiment)
+    for name, task in workload.tasks.items():
+        for column in ("input_tokens", "output_tokens"):
+            if getattr(task, column) is None and not from_trace:
+                place = ("workload", "tasks", name)
+                yield _issue(experiment, place, f"{column} is missing", f"write {column}: {{p50: 800, p95: 3500}}")
+
+
+def _length(experiment: Experiment) -> Iterator[Issue]:
+    run = experiment.spec.run
+    if run.duration is None and run.requests is None:
+        endless = any(process.bootstrap is not None for _, _, process in trace_places(experiment.spec))
+        if endless or not _all_traces(experiment):
+            yield _issue(
+                experiment, ("run",), "does not say when it ends", "write run: {duration: 1h} or run: {requests: 10000}"
+            )
+
+
+def _all_traces(experiment: Experiment) -> bool:
+    """Say whether every source of requests is a trace: only then tokens and end of the run may come from there."""
+    return all(isinstance(process, TraceReplay) for process in processes_of(experiment.spec.workload).values())
+
+
+def warnings_of(experiment: Experiment) -> list[str]:
+    """Give what is allowed but probably not meant."""
+    spec, found = experiment.spec, list[str]()
+    for pattern in spec.patterns:
+        if isinstance(pattern, Cascade):
+            prices = [spec.fleet[model].price.blended_mtok() for model in pattern.ladder]
+            if prices[0] > prices[-1]:
+                found.append(
+                    f"{pattern.name}: {pattern.ladder[0]} is dearer than {pattern.ladder[-1]}, which it spares"
+                )
+            found += _odd_thresholds(pattern, measured=spec.outcomes is not None)
+    return found
+
+
+def _odd_thresholds(pattern: Cascade, *, measured: bool) -> Iterator[str]:
+    """Yield thresholds outside the range of a probability; a measured score may have any range."""
+    rules = pattern.escalate_when if isinstance(pattern.escalate_when, list) else [pattern.escalate_when]
+    for rule in rules:
+        below = rule.confidence_below
+        for bound in below.values() if isinstance(below, dict) else [] if below is None else [below]:
+            if not measured and not 0 < bound < 1:
+                verdict = "nothing" if bound <= 0 else "everything"
+                yield f"{pattern.name}: confidence_below {bound:g} escalates {verdict}: confidence lies between 0 and 1"

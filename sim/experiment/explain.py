@@ -1,0 +1,190 @@
+"""What a run would use and do, before it is run: every value with its origin, and the load on every model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.experiment.crosscheck import warnings_of
+from sim.experiment.simulate import Scene
+from sim.fleet.capacity import servers_of
+from sim.units import show_fraction, show_seconds
+
+if TYPE_CHECKING:
+    from sim.experiment.resolve import Experiment
+    from sim.routing.plan import Plan
+
+PILOT_REQUESTS = 20_000
+"""Requests that the loads are estimated from: the first ones of the first replication."""
+
+_NS = 1e9
+_FULL = 1.0
+_NEARLY_FULL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoad:
+    """Load that a pattern brings to a model.
+
+    `calls_per_request` and `service_mean_s` come from the pilot; `offered_load` = arrival rate x calls x mean service
+    time, in Erlang; `utilisation` is it over the number of servers (None without a limit); `full_at_per_s` is the
+    arrival rate at which the model is full.
+    """
+
+    pattern: str
+    model: str
+    calls_per_request: float
+    service_mean_s: float
+    offered_load: float
+    servers: int
+    utilisation: float | None
+    full_at_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A resolved value and where it comes from."""
+
+    path: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What `tiercast explain` shows."""
+
+    name: str
+    hash: str
+    values: tuple[Value, ...]
+    arrival_rate_per_s: float
+    pilot_requests: int
+    loads: tuple[ModelLoad, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all of it as plain data for JSON."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Give all of it as text, line by line."""
+        wide = max(len(value.path) for value in self.values)
+        shown = [f"  {value.path:<{wide}}  {value.value!s:<24}  {value.origin}" for value in self.values]
+        return [
+            f"{self.name}  {self.hash[:12]}",
+            "",
+            "values and where they come from",
+            *shown,
+            "",
+            f"load at {self.arrival_rate_per_s:.4g} requests/s (from the first {self.pilot_requests:,} requests)",
+            *self._load_lines(),
+            *([""] if self.warnings else []),
+            *(f"warning: {warning}" for warning in self.warnings),
+        ]
+
+    def _load_lines(self) -> list[str]:
+        rows = [
+            ("pattern", "model", "calls/request", "mean service", "offered load", "servers", "utilisation", "full at")
+        ]
+        rows += [
+            (
+                load.pattern,
+                load.model,
+                f"{load.calls_per_request:.3f}",
+                show_seconds(load.service_mean_s),
+                f"{load.offered_load:.2f}",
+                str(load.servers or "unlimited"),
+                "-" if load.utilisation is None else show_fraction(load.utilisation),
+                "-" if load.full_at_per_s is None else f"{load.full_at_per_s:.3g}/s",
+            )
+            for load in self.loads
+        ]
+        wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        return [
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows
+        ]
+
+
+def explain(experiment: Experiment) -> Explanation:
+    """Resolve every value and estimate every model's load from the first requests of the first replication."""
+    scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
+    requests = scene.requests(0, most=PILOT_REQUESTS)
+    answers = scene.answers(requests)
+    rate = _rate_per_s(requests.arrival_ns)
+    loads = [
+        load
+        for pattern in scene.line_up.patterns
+        for load in _loads(scene, pattern.name, scene.plan(pattern, answers), rate)
+    ]
+    return Explanation(
+        name=experiment.name,
+        hash=experiment.hash,
+        values=tuple(_values(experiment)),
+        arrival_rate_per_s=rate,
+        pilot_requests=len(requests),
+        loads=tuple(loads),
+        warnings=(*warnings_of(experiment), *_overloads(loads)),
+    )
+
+
+def _rate_per_s(arrival_ns: np.typing.NDArray[np.int64]) -> float:
+    span_ns = int(arrival_ns[-1] - arrival_ns[0]) if len(arrival_ns) else 0
+    return (len(arrival_ns) - 1) / span_ns * _NS if span_ns else 0.0
+
+
+def _loads(scene: Scene, pattern: str, plan: Plan, rate: float) -> Iterator[ModelLoad]:
+    requests = max(plan.itinerary.requests, 1)
+    for number, model in enumerate(plan.models):
+        legs = plan.leg_model == number
+        calls = int(legs.sum())
+        if not calls:
+            continue
+        mean_s = float(plan.itinerary.leg_service_ns[legs].mean()) / _NS
+        per_request = calls / requests * mean_s
+        servers = servers_of(scene.spec.fleet[model].capacity)
+        yield ModelLoad(
+            pattern=pattern,
+            model=model,
+            calls_per_request=calls / requests,
+            service_mean_s=mean_s,
+            offered_load=rate * per_request,
+            servers=servers,
+            utilisation=rate * per_request / servers if servers else None,
+            full_at_per_s=servers / per_request if servers and per_request else None,
+        )
+
+
+def _overloads(loads: list[ModelLoad]) -> Iterator[str]:
+    for load in loads:
+        if load.utilisation is not None and load.utilisation >= _FULL:
+            yield (
+                f"{load.pattern}: {load.model} is offered {load.utilisation:.2f} times the work it can do; "
+                f"it is full at {load.full_at_per_s:.3g} requests/s"
+            )
+        elif load.utilisation is not None and load.utilisation >= _NEARLY_FULL:
+            share = show_fraction(load.utilisation)
+            yield f"{load.pattern}: {load.model} runs at {share}; only long runs are trustworthy"
+
+
+def _values(experiment: Experiment) -> Iterator[Value]:
+    flat: dict[str, Any] = {}
+    _flatten(experiment.resolved, "", flat)
+    origins = experiment.origins
+    for path, value in flat.items():
+        yield Value(path, value, origins.get(path, "added as a baseline"))
+
+
+def _flatten(value: Any, path: str, flat: dict[str, Any]) -> None:
+    """Write nested values by dotted path; items of a list go by their name where they have one."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            _flatten(inner, f"{path}.{key}" if path else key, flat)
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            name = inner.get("name") if isinstance(inner, dict) else None
+            _flatten(inner, f"{path}.{name or index}", flat)
+    else:
+        flat[path] = value

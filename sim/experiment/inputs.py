@@ -1,0 +1,133 @@
+"""Input files of an experiment: where they are written, and what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from sim.errors import InvalidInput, Issue
+from sim.experiment.document import Place, dotted
+from sim.workload.arrivals.trace import TraceReplay
+from sim.workload.requests import Inputs
+from sim.workload.sources import processes_of
+
+if TYPE_CHECKING:
+    from sim.experiment.resolve import Experiment
+    from sim.experiment.spec import ExperimentSpec
+    from sim.workload.outcome_table import OutcomeTable
+    from sim.workload.traces import Trace
+
+_TABLE_PLACE: Place = ("outcomes", "file")
+
+
+def trace_places(spec: ExperimentSpec) -> Iterator[tuple[str, Place, TraceReplay]]:
+    """Yield (source name, place of its file in the YAML, process) of every trace."""
+    for name, process in processes_of(spec.workload).items():
+        if isinstance(process, TraceReplay):
+            above: Place = ("workload",) if spec.workload.arrivals is not None else ("workload", "segments", name)
+            yield name, (*above, "arrivals", "source", "file"), process
+
+
+def written_files(spec: ExperimentSpec) -> list[tuple[Place, str]]:
+    """Give the place and the path as written of every input file."""
+    files = [(place, process.source.file) for _, place, process in trace_places(spec)]
+    if spec.outcomes is not None:
+        files.append((_TABLE_PLACE, spec.outcomes.file))
+    return files
+
+
+def load_inputs(experiment: Experiment) -> Inputs:
+    """Read every input file and check it against the experiment. Raises InvalidInput with all issues found."""
+    spec, issues = experiment.spec, list[Issue]()
+    traces: dict[str, Trace] = {}
+    for name, place, process in trace_places(spec):
+        try:
+            traces[name] = process.load(experiment.folder_of(place))
+        except InvalidInput as error:
+            issues += [found if found.file else _issue(experiment, place, found.message) for found in error.issues]
+        except ValueError as error:  # a speed at which the trace does not fit the clock
+            issues.append(_issue(experiment, place, str(error)))
+    table: OutcomeTable | None = None
+    if spec.outcomes is not None:
+        try:
+            table = spec.outcomes.read(experiment.folder_of(_TABLE_PLACE))
+        except InvalidInput as error:
+            issues += error.issues
+    issues += _trace_issues(experiment, traces)
+    if table is not None:
+        issues += _table_issues(experiment, table, traces)
+    if issues:
+        raise InvalidInput(issues)
+    return Inputs(traces, table)
+
+
+def _trace_issues(experiment: Experiment, traces: Mapping[str, Trace]) -> Iterator[Issue]:
+    """Yield what a trace lacks: tokens that no law gives, task classes that the workload does not know."""
+    workload = experiment.spec.workload
+    for name, place, _ in trace_places(experiment.spec):
+        trace = traces.get(name)
+        if trace is None:
+            continue
+        for label in () if trace.task is None else trace.task[1]:
+            if label not in workload.tasks:
+                yield _issue(experiment, place, f"the trace has the task class {label!r}, the workload does not")
+        # A trace that is a segment's own needs no labels of segments, and those that it has say nothing.
+        for label in () if trace.segment is None or workload.arrivals is None else trace.segment[1]:
+            if workload.segments and label not in workload.segments:
+                yield _issue(experiment, place, f"the trace has the segment {label!r}, the workload does not")
+        for column in ("input_tokens", "output_tokens"):
+            bare = [t for t, task in workload.tasks.items() if getattr(task, column) is None]
+            if getattr(trace, column) is None and bare:
+                yield _issue(experiment, place, f"the trace has no {column} and neither has task class {bare[0]!r}")
+    yield from _mixed_tokens(experiment, traces)
+
+
+def _mixed_tokens(experiment: Experiment, traces: Mapping[str, Trace]) -> Iterator[Issue]:
+    """Yield token columns that a trace records and another source does not: they would have to be thrown away."""
+    sources = processes_of(experiment.spec.workload)
+    bare = [name for name, process in sources.items() if not isinstance(process, TraceReplay)]
+    for column in ("input_tokens", "output_tokens", "cached_tokens"):
+        lacking = [*bare, *(name for name, trace in traces.items() if getattr(trace, column) is None)]
+        for name, place, _ in trace_places(experiment.spec):
+            if lacking and name in traces and getattr(traces[name], column) is not None:
+                yield _issue(
+                    experiment,
+                    place,
+                    f"the trace of {name!r} records {column}, and {lacking[0]!r} does not; either all sources of a "
+                    "workload record them or none does",
+                )
+
+
+def _records(experiment: Experiment, traces: Mapping[str, Trace], column: str) -> bool:
+    """Say whether every source is a trace with this column; one that could not be read counts as having it."""
+    return all(
+        isinstance(process, TraceReplay) and (name not in traces or getattr(traces[name], column) is not None)
+        for name, process in processes_of(experiment.spec.workload).items()
+    )
+
+
+def _table_issues(experiment: Experiment, table: OutcomeTable, traces: Mapping[str, Trace]) -> Iterator[Issue]:
+    """Yield what a table lacks: classes of the workload, and lengths that neither traces nor laws give."""
+    spec = experiment.spec
+    for task in spec.workload.tasks:
+        if task not in table.tasks:
+            yield _issue(experiment, _TABLE_PLACE, f"the table has no rows of task class {task!r}")
+    if not spec.workload.tasks:
+        default = spec.workload.default_task
+        prompts = table.input_tokens is not None or _records(experiment, traces, "input_tokens")
+        if not prompts and default.input_tokens is None:
+            yield _issue(
+                experiment, _TABLE_PLACE, "neither the table nor workload.default_task says how long prompts are"
+            )
+        bare = [name for name, model in table.models.items() if model.output_tokens is None]
+        if bare and default.output_tokens is None and not _records(experiment, traces, "output_tokens"):
+            yield _issue(
+                experiment,
+                _TABLE_PLACE,
+                f"neither the table nor workload.default_task says how long the answers of {bare[0]!r} are",
+            )
+
+
+def _issue(experiment: Experiment, place: Place, message: str) -> Issue:
+    mark = experiment.document.mark(place)
+    return Issue(message, mark.file, mark.line, mark.col, dotted(experiment.document.data, place))

@@ -1,0 +1,226 @@
+"""From files to an experiment: read, put together, check everything, fill every default."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from sim.errors import InvalidInput, Issue
+from sim.experiment.crosscheck import cross_check
+from sim.experiment.document import Document, Place, child, dotted
+from sim.experiment.issues import issues_from_validation
+from sim.experiment.lineup import LineUp, line_up
+from sim.experiment.overrides import ORIGIN, set_value
+from sim.experiment.spec import ExperimentSpec
+from sim.experiment.yaml_source import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim.experiment.simulate import Run
+    from sim.workload.requests import Inputs
+
+_WORKLOAD = "workload"
+
+
+class Experiment:
+    """An experiment that can be run: valid, with every default filled in."""
+
+    def __init__(self, spec: ExperimentSpec, document: Document, folders: Mapping[str, Path]) -> None:
+        self.spec = spec
+        self.document = document
+        self.line_up: LineUp = line_up(spec.patterns, spec.fleet, spec.baseline)
+        self._folders = dict(folders)
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return self.spec.name
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """Every value that the run uses, in the form of the YAML, baselines included."""
+        filled = self.spec.model_copy(
+            update={"patterns": list(self.line_up.patterns), "baseline": self.line_up.baseline}
+        )
+        dumped: dict[str, Any] = filled.model_dump(mode="json", exclude_none=True)
+        return dumped
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Where each resolved value comes from: ``file:line``, ``--set`` or ``default``, by dotted path."""
+        places: dict[str, str] = {}
+        _collect_origins(self.resolved, self.document, (), places)
+        return places
+
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of every input file that the run reads, by the path written in the YAML."""
+        return {written: _sha256(path) for written, path in self.input_paths().items()}
+
+    @property
+    def hash(self) -> str:
+        """Content hash of the resolved experiment and its input files; comments and key order do not change it."""
+        content = {"resolved": self.resolved, "files": self.files}
+        text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def input_paths(self) -> dict[str, Path]:
+        """Give the input files by the path written in the YAML."""
+        from sim.experiment.inputs import written_files  # noqa: PLC0415 - a cycle otherwise
+
+        return {written: self.folder_of(place) / written for place, written in written_files(self.spec)}
+
+    def folder_of(self, place: Place) -> Path:
+        """Give the folder that a path written at this place is relative to: that of the file it stands in."""
+        mark = self.document.mark(place)
+        return self._folders.get(mark.file, self._folders[self.document.file])
+
+    def inputs(self) -> Inputs:
+        """Read the traces and the outcome table. Raises InvalidInput with every problem in them."""
+        from sim.experiment.inputs import load_inputs  # noqa: PLC0415 - `validate` must not load readers
+
+        return load_inputs(self)
+
+    def run(
+        self,
+        *,
+        workers: int | None = None,
+        seed: int | None = None,
+        replications: int | None = None,
+        engine: str = "reference",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """Play the experiment. The same seed gives the same result on any number of workers.
+
+        `workers` defaults to all cores; `progress` is called with (replications done, replications in all).
+        """
+        from sim.experiment.simulate import run  # noqa: PLC0415 - the engine is loaded when it is used
+
+        return run(self.with_(seed=seed, replications=replications), workers, engine, progress)
+
+    def with_(self, *, seed: int | None = None, replications: int | None = None) -> Experiment:
+        """Give the experiment with another seed or number of replications."""
+        wanted = {"seed": seed, "run.replications": replications}
+        document = self.document
+        for path, value in wanted.items():
+            if value is not None:
+                document = set_value(document, f"{path}={value}")
+        if document is self.document:
+            return self
+        return Experiment(_validated(document), document, self._folders)
+
+    def set(self, *assignments: str) -> Experiment:
+        """Give the experiment with values replaced: ``experiment.set("run.duration=1h")``."""
+        document, folders = self.document, dict(self._folders)
+        for assignment in assignments:
+            document = _with_workload(set_value(document, assignment), folders)
+        return _checked(document, folders)
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read an experiment file and its workload file, apply ``--set`` assignments and check everything.
+
+    Raises InvalidInput with every issue of every file.
+    """
+    source = Path(path)
+    document = read_yaml(source)
+    folders = {document.file: source.parent, ORIGIN: Path()}  # a path typed after --set is relative to the shell's
+    for assignment in overrides:
+        if assignment.partition("=")[0].strip() == _WORKLOAD:
+            document = set_value(document, assignment)
+    document = _with_workload(document, folders)
+    for assignment in overrides:
+        if assignment.partition("=")[0].strip() != _WORKLOAD:
+            document = set_value(document, assignment)
+    return _checked(document, folders)
+
+
+def from_mapping(data: Mapping[str, Any], folder: str | Path = ".") -> Experiment:
+    """Make an experiment from a mapping as YAML would give it; relative paths are relative to `folder`."""
+    document = Document(json.loads(json.dumps(data)), {}, {}, "<mapping>")
+    folders = {document.file: Path(folder), ORIGIN: Path()}
+    return _checked(_with_workload(document, folders), folders)
+
+
+def _with_workload(document: Document, folders: dict[str, Path]) -> Document:
+    """Put the workload file in the place of its path, with the positions of its own file."""
+    written = document.data.get(_WORKLOAD) if isinstance(document.data, dict) else None
+    if not isinstance(written, str):
+        return document
+    path = folders[document.mark((_WORKLOAD,)).file] / written
+    try:
+        inner = read_yaml(path)
+    except InvalidInput as error:
+        mark = document.mark((_WORKLOAD,))
+        if path.is_file():
+            raise
+        issue = error.issues[0]
+        raise InvalidInput(
+            [Issue(issue.message, mark.file, mark.line, mark.col, _WORKLOAD, issue.hint or f"looked at {path}")]
+        ) from error
+    folders[inner.file] = path.parent
+    data = {**document.data, _WORKLOAD: inner.data}
+    marks = {**document.marks, **{(_WORKLOAD, *place): mark for place, mark in inner.marks.items()}}
+    key_marks = {**document.key_marks, **{(_WORKLOAD, *place): mark for place, mark in inner.key_marks.items()}}
+    return Document(data, marks, key_marks, document.file)
+
+
+def _validated(document: Document) -> ExperimentSpec:
+    try:
+        return ExperimentSpec.model_validate(document.data)
+    except ValidationError as error:
+        raise InvalidInput(issues_from_validation(error, document, model=ExperimentSpec)) from error
+
+
+def _checked(document: Document, folders: Mapping[str, Path]) -> Experiment:
+    experiment = Experiment(_validated(document), document, folders)
+    issues = cross_check(experiment)
+    if issues:
+        raise InvalidInput(sorted(issues, key=lambda issue: (issue.file, issue.line, issue.col)))
+    return experiment
+
+
+def _collect_origins(value: Any, document: Document, place: Place, found: dict[str, str]) -> None:
+    """Walk the resolved values; a value that stands nowhere in the files is a default."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            _collect_origins(inner, document, (*place, key), found)
+    elif isinstance(value, list) and value:
+        added = _added_patterns(value, document) if place == ("patterns",) else 0
+        found.update({f"patterns.{baseline['name']}": "added as a baseline" for baseline in value[:added]})
+        for index, inner in enumerate(value[added:]):
+            _collect_origins(inner, document, (*place, index), found)
+    else:
+        found[dotted(document.data, place)] = _origin(document, place)
+
+
+def _origin(document: Document, place: Place) -> str:
+    """Say where a resolved value was written; what a shorthand stands for (``verify.time: 60ms``) was written too."""
+    for length in range(len(place), 0, -1):
+        mark = document.marks.get(place[:length])
+        if mark is not None:
+            written = functools.reduce(child, place[:length], document.data)
+            inside = length < len(place) and isinstance(written, dict | list)
+            return "default" if inside else mark.origin
+    return "default"
+
+
+def _added_patterns(patterns: list[Any], document: Document) -> int:
+    """Give the number of baselines that stand in front of the user's own patterns."""
+    written = document.data.get("patterns")
+    return len(patterns) - (len(written) if isinstance(written, list) else 0)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,126 @@
+"""The whole experiment as YAML says it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, model_validator
+
+from sim.fleet import Model
+from sim.routing.patterns import AnyPattern
+from sim.routing.patterns.pattern import PatternName
+from sim.routing.quality import Quality
+from sim.routing.signals import AnySignal
+from sim.schema import Spec
+from sim.units import DurationNs, PositiveDurationNs
+from sim.workload.calendar import Calendar
+from sim.workload.outcome_table import OutcomeTableSpec
+from sim.workload.workload import Workload
+
+MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_./:-]*$"
+ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=100)]
+
+
+def _instant(text: str) -> str:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date or time; write for example 2026-01-05 or 2026-01-05T08:00") from None
+    Calendar(moment.replace(tzinfo=moment.tzinfo or dt.UTC))  # refuses years that the clock cannot reach
+    return text
+
+
+def _zone(key: str) -> str:
+    try:
+        ZoneInfo(key)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone {key!r}; write for example Europe/Berlin or UTC") from None
+    return key
+
+
+class Goals(Spec):
+    """What an answer must meet to count as goodput, besides being acceptable."""
+
+    latency: PositiveDurationNs | None = None
+    """Latest end of the answer."""
+    ttft: PositiveDurationNs | None = None
+    """Latest first token."""
+
+
+class Run(Spec):
+    """How long, how often, and what is measured."""
+
+    duration: PositiveDurationNs | None = None
+    """Simulated time during which requests arrive; those under way at its end are played to theirs."""
+    requests: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """Number of requests, instead of a duration. With neither, a trace is played to its end."""
+    warm_up: DurationNs = 0
+    """Requests that arrive before this are played but not measured; runs start empty."""
+    replications: Annotated[int, Field(ge=1, le=100_000)] = 20
+    """Independent repetitions, from which every interval comes."""
+    level: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    """Confidence level of the intervals."""
+    start: Annotated[str, AfterValidator(_instant)] = "2026-01-05"
+    """Calendar time at which the run begins, in `time_zone` unless it has an offset; a Monday by default."""
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Time zone of `start`."""
+    goals: Goals = Goals()
+    """What counts as goodput."""
+
+    @model_validator(mode="after")
+    def _measures_something(self) -> Self:
+        if self.duration is not None and self.requests is not None:
+            raise ValueError("duration and requests both end the run; give one of them")
+        if self.duration is not None and self.warm_up >= self.duration:
+            raise ValueError("the warm-up is as long as the run; nothing would be measured")
+        return self
+
+
+class ExperimentSpec(Spec):
+    """An experiment: a workload played through routing patterns and a fleet of models."""
+
+    version: Annotated[int, Field(ge=1, le=1)]
+    """Version of the experiment format: 1."""
+    name: PatternName
+    """Name of the experiment and of its folder under results/."""
+    title: str = ""
+    """One line shown above the report."""
+    description: str = ""
+    """What is asked, and where the numbers come from."""
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
+    """Root of all randomness; the same seed gives the same bytes."""
+    workload: Workload
+    """The stream of requests: inline, or the path of a workload file relative to this one."""
+    fleet: Annotated[dict[ModelName, Model], Field(min_length=1)]
+    """The models, by name."""
+    outcomes: OutcomeTableSpec | None = None
+    """Measured outcomes, one row per evaluated prompt, that stand in for the quality model."""
+    quality: Quality = Quality()
+    """Who would answer acceptably, and what a first answer gives away."""
+    signals: dict[str, AnySignal] = Field(default_factory=dict)
+    """Signals that rules of every pattern may use, by name."""
+    patterns: list[AnyPattern] = Field(default_factory=list)
+    """Routing patterns to compare; cheap-only and frontier-only always run beside them."""
+    baseline: PatternName | None = None
+    """Pattern that savings and losses are taken against; frontier-only where not given."""
+    run: Run = Run()
+    """How long, how often, and what is measured."""
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [pattern.name for pattern in self.patterns]
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two patterns are called {twice[0]!r}")
+        return self
+
+
+def experiment_schema() -> dict[str, Any]:
+    """Give the JSON Schema (2020-12) of an experiment file, in which `workload` may be a path."""
+    schema = ExperimentSpec.model_json_schema(mode="validation")
+    inline = schema["properties"]["workload"]
+    text = inline.pop("description", "")
+    schema["properties"]["workload"] = {"description": text, "anyOf": [{"type": "string"}, inline]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,86 @@
+"""Which keys and kinds a model accepts at a place, for suggestions. Knows nothing of values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, RootModel, Tag
+
+from sim.experiment.document import Place
+
+
+def known_keys(model: type[BaseModel], loc: Place) -> list[str]:
+    """Keys that YAML may write at a place; `loc` is pydantic's, with tags of unions in it."""
+    keys = (key for found in _models_at(model, loc) for key in _fields(found))
+    return list(dict.fromkeys(keys))
+
+
+def known_kinds(model: type[BaseModel], loc: Place, discriminator: str) -> list[str]:
+    """Names that the discriminator of the union at a place may have."""
+    kinds = (name for found in _models_at(model, loc) for name in _names(found, discriminator))
+    return list(dict.fromkeys(kinds))
+
+
+def _models_at(model: type[BaseModel], loc: Place) -> list[type[BaseModel]]:
+    types: list[Any] = [model]
+    for part in loc:
+        members = [member for annotation in types for member in _members(annotation)]
+        types = _step(members, part) or types
+    return [kind for annotation in types for _, kind in _members(annotation) if _is_model(kind)]
+
+
+def _members(annotation: Any, tag: str = "") -> list[tuple[str, Any]]:
+    """Concrete types of an annotation, each with the tag that its author gave it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        tags = [extra.tag for extra in arguments[1:] if isinstance(extra, Tag)]
+        return _members(arguments[0], tags[0] if tags else tag)
+    if origin is Union or origin is UnionType:
+        return [member for argument in arguments for member in _members(argument, tag)]
+    if _is_model(annotation) and issubclass(annotation, RootModel):
+        return _members(annotation.model_fields["root"].annotation, tag)
+    return [] if annotation is NoneType else [(tag, annotation)]
+
+
+def _step(members: list[tuple[str, Any]], part: str | int) -> list[Any]:
+    """Types one part further; a tag of a union leads to the types it stands for."""
+    if len(members) > 1:  # a union: a key of its only member could be spelled like one of its literals
+        tagged = [kind for tag, kind in members if part == tag or (_is_model(kind) and part in _labels(kind))]
+        if tagged:
+            return tagged
+    return [inner for _, kind in members for inner in _inside(kind, part)]
+
+
+def _inside(kind: Any, part: str | int) -> list[Any]:
+    if _is_model(kind):
+        fields = _fields(kind)
+        return [fields[part]] if isinstance(part, str) and part in fields else []
+    origin, arguments = get_origin(kind), get_args(kind)
+    if not isinstance(origin, type) or not arguments:
+        return []
+    if issubclass(origin, Mapping):
+        return [arguments[1]]
+    if issubclass(origin, tuple) and isinstance(part, int) and arguments[-1] is not Ellipsis:
+        return [arguments[part]] if part < len(arguments) else []
+    return [arguments[0]] if issubclass(origin, Collection) and isinstance(part, int) else []
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _labels(model: type[BaseModel]) -> set[str]:
+    """Names under which `loc` may mention a model that is a branch of a union."""
+    return {model.__name__, *(name for key in model.model_fields for name in _names(model, key))}
+
+
+def _names(model: type[BaseModel], field: str) -> list[str]:
+    """Names that a field may have, where it is a literal."""
+    annotation = _fields(model).get(field)
+    return [str(name) for name in get_args(annotation)] if get_origin(annotation) is Literal else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -1,0 +1,67 @@
+"""The command line: `tiercast VERB`.
+
+stdout is the answer, stderr is progress and errors. Exit codes: 0 done (also when the reader of stdout went away, as
+``| head`` does), 1 the run or this program failed, 2 the input or the command line cannot be used, 130 interrupted.
+
+A verb's module is imported when the verb is called, so that `--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+
+import click
+
+from sim.cli.failures import told_as_exit_code
+from sim.version import __version__
+
+VERBS = {
+    "init": "Copy a small experiment to start from.",
+    "validate": "Check experiment files and name every mistake.",
+    "explain": "Show what would run, and where each value comes from.",
+    "run": "Simulate an experiment and print the answer.",
+    "schema": "Print the JSON Schema of experiment files, for editors.",
+    "doctor": "Check this installation.",
+}
+"""Verbs in the order one meets them, with their line in `--help`. Each is a module here with a `command`."""
+
+
+class Verbs(click.Group):
+    """The group of verbs; imports one only when it is called, and turns errors into messages and exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name all verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import the verb's module."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"sim.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the verb."""
+        with told_as_exit_code():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tiercast", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Simulate LLM model routing before rollout: cost, quality, latency and escalation per routing pattern."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name the terminal cannot show is no reason to fail
+    cli(prog_name="tiercast")

@@ -1,0 +1,47 @@
+"""stdout: the answer and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from sim.errors import RunError
+
+PIPE_WIDTH = 100
+"""Columns where stdout is a file or a pipe: the same everywhere."""
+
+_LEAST_WIDTH = 20
+
+
+def say(text: str | bytes) -> None:
+    """Write the answer; bytes go out as they are, text with a final line break.
+
+    If the reader has gone (``| head``), the program ends with exit code 0: it has what it wanted. RunError if stdout
+    cannot be written for another reason.
+    """
+    try:
+        click.echo(text, nl=isinstance(text, str))
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; let that go nowhere instead of failing there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
+    except OSError as error:
+        raise RunError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def say_json(content: Mapping[str, Any]) -> None:
+    """Write one JSON object in UTF-8. ValueError for NaN or infinity: JSON has neither."""
+    say((json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
+
+
+def width() -> int | None:
+    """Columns to draw in; None leaves it to the terminal."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit():
+        return max(int(columns), _LEAST_WIDTH)
+    return None if sys.stdout.isatty() else PIPE_WIDTH

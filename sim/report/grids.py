@@ -1,0 +1,170 @@
+"""Which numbers stand in which table, in which order; how they are drawn is the business of layout and markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from string import ascii_lowercase
+
+from sim.experiment.result import PatternResult, RunResult
+from sim.outcome.estimates import Estimate
+from sim.report.numbers import MARK, Written, written
+
+ABSENT = "\N{EN DASH}"
+"""Stands where there is no number."""
+
+MAIN = {
+    "cost.per_1k": "cost/1k",
+    "cost.saving": "saving",
+    "quality.acceptance": "accepted",
+    "quality.loss": "loss\n(points)",
+    "latency.p50": "P50",
+    "latency.p95": "P95",
+    "escalation.rate": "escalated",
+}
+"""Metrics of the main table and their headings."""
+
+ESCALATIONS = {
+    "latency.not_escalated.p50": "kept\nP50",
+    "latency.escalated.p50": "escalated\nP50",
+    "latency.escalated.p95": "escalated\nP95",
+    "latency.p50_ratio": "P50",
+    "latency.escalated.p50_ratio": "escalated P50",
+}
+"""Metrics of the table on escalation and their headings; ratios also say what they are against."""
+
+_MODEL = {"utilisation": "utilisation", "in_flight": "in flight", "queue_mean": "queue", "offered_load": "offered load"}
+_RELATIVE = frozenset({"cost.saving", "quality.loss"})
+_MOST_LETTERS = len(ascii_lowercase)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: what it is about (one text per key column), an alarm such as ``unstable``, and its cells."""
+
+    keys: tuple[str, ...]
+    cells: tuple[Written, ...]
+    alarm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table before anybody knows how wide the page is. Headings may have two lines."""
+
+    title: str
+    keys: tuple[str, ...]
+    headings: tuple[str, ...]
+    rows: Sequence[Row]
+
+
+@dataclass(slots=True)
+class Footnotes:
+    """Remarks collected while tables are made; equal remarks share a letter."""
+
+    remarks: dict[str, str] = field(default_factory=dict)
+    few_data: bool = False
+
+    def letter(self, remark: str) -> str:
+        """Return the mark of `remark`, such as ``(a)``."""
+        count = len(self.remarks)
+        letter = ascii_lowercase[count % _MOST_LETTERS] * (1 + count // _MOST_LETTERS)
+        return self.remarks.setdefault(remark, f"({letter})")
+
+    def cell(self, result: RunResult, pattern: PatternResult, metric: str, against: str = "") -> Written:
+        """Write one metric of a pattern, or a dash with the reason why there is none.
+
+        A comparison with another pattern than `against` (or the baseline of the run) gets a remark that says so.
+        """
+        if metric in _RELATIVE and pattern.name == result.baseline:
+            return Written("baseline")
+        found = pattern.estimates.get(metric)
+        if found is None:
+            reason = pattern.absent.get(metric, "")
+            return Written(f"{ABSENT} {self.letter(reason)}" if reason else ABSENT)
+        self.few_data = self.few_data or found.few_data
+        cell = written(found, plain=True)
+        if found.baseline not in {"", against or result.baseline}:
+            return Written(f"{cell.value} {self.letter(f'against {found.baseline}')}", cell.interval)
+        return cell
+
+    def lines(self, result: RunResult) -> list[str]:
+        """All remarks: what brackets mean, then those with letters, then the marks and labels that were used."""
+        found = [f"{result.level * 100:g} % intervals in brackets"]
+        found += [f"{letter} {remark}" for remark, letter in self.remarks.items()]
+        if self.few_data:
+            found.append(f"{MARK} too few or dependent data for the interval to be trusted: take it as inconclusive")
+        if any(alarm(pattern) for pattern in result.patterns.values()):
+            found.append("unstable: more work is offered than can be done; latencies grow with the length of the run")
+        return found
+
+
+def main_grid(result: RunResult, notes: Footnotes) -> Grid:
+    """One row per pattern: cost, quality, latency, escalation."""
+    rows = [
+        Row((pattern.name,), tuple(notes.cell(result, pattern, metric) for metric in MAIN), alarm(pattern))
+        for pattern in result.patterns.values()
+    ]
+    title = f"Patterns (saving and quality loss against {result.baseline})"
+    return Grid(title, ("pattern",), tuple(MAIN.values()), rows)
+
+
+def escalation_grid(result: RunResult, notes: Footnotes) -> Grid:
+    """One row per pattern that escalates: how much longer the escalated wait, which one percentile hides."""
+    patterns = [pattern for pattern in result.patterns.values() if "latency.escalated.p50" in pattern.estimates]
+    against = {metric: _common_baseline(patterns, metric) for metric in ESCALATIONS}
+    headings = [f"{text} over\n{against[metric]}" if against[metric] else text for metric, text in ESCALATIONS.items()]
+    rows = [
+        Row(
+            (pattern.name,),
+            tuple(notes.cell(result, pattern, metric, against[metric]) for metric in ESCALATIONS),
+            alarm(pattern),
+        )
+        for pattern in patterns
+    ]
+    return Grid("Escalation: two kinds of requests behind one percentile", ("pattern",), tuple(headings), rows)
+
+
+def model_grid(result: RunResult, notes: Footnotes) -> Grid:
+    """One row per pattern and model: how busy the model is."""
+    rows = []
+    for pattern in result.patterns.values():
+        for model in models_of(pattern.estimates):
+            cells = tuple(notes.cell(result, pattern, f"models.{model}.{metric}") for metric in _MODEL)
+            rows.append(Row((pattern.name, model), cells))
+    return Grid("Models", ("pattern", "model"), tuple(_MODEL.values()), rows)
+
+
+def cause_grid(result: RunResult, notes: Footnotes) -> Grid:
+    """One row per pattern, one column per cause of cost, in USD per thousand requests."""
+    causes: dict[str, str] = {}
+    for pattern in result.patterns.values():
+        for metric in pattern.estimates:
+            if metric.startswith("cost.cause.") and metric.endswith(".per_1k"):
+                causes.setdefault(metric, metric.removeprefix("cost.cause.").removesuffix(".per_1k").replace("_", " "))
+    rows = [
+        Row((pattern.name,), tuple(notes.cell(result, pattern, metric) for metric in causes))
+        for pattern in result.patterns.values()
+        if causes
+    ]
+    return Grid("Cost by cause, per 1k requests", ("pattern",), tuple(causes.values()), rows)
+
+
+def _common_baseline(patterns: Sequence[PatternResult], metric: str) -> str:
+    """Return the baseline of `metric`, if all patterns that have it share one."""
+    found = {pattern.estimates[metric].baseline for pattern in patterns if metric in pattern.estimates}
+    return found.pop() if len(found) == 1 else ""
+
+
+def models_of(estimates: Mapping[str, Estimate]) -> list[str]:
+    """Names of the models that have metrics, in order of appearance; a name may contain dots."""
+    found: dict[str, None] = {}
+    for metric in estimates:
+        model, _, last = metric.removeprefix("models.").rpartition(".")
+        if metric.startswith("models.") and last in _MODEL:
+            found[model] = None
+    return list(found)
+
+
+def alarm(pattern: PatternResult) -> str:
+    """Return ``unstable`` for a pattern whose fleet is offered more than it can do, else nothing."""
+    return "unstable" if pattern.status == "unstable" else ""

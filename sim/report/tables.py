@@ -1,0 +1,109 @@
+"""The answer as files: data frame, CSV, Parquet, JSON, Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sim.errors import InvalidInput, Issue
+from sim.experiment.durable import replace_file
+from sim.experiment.parquet_files import write_parquet
+from sim.experiment.result import RunResult
+from sim.experiment.summary import metric_columns, summary_bytes
+from sim.report.grids import Footnotes, Grid, main_grid
+from sim.report.numbers import plural
+from sim.report.sentences import in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def to_frame(result: RunResult) -> pd.DataFrame:
+    """Return the long table: one row per pattern and metric; NaN for a bound that does not exist."""
+    import pandas as pd  # noqa: PLC0415 - half a second that only those pay who want a frame
+
+    numbers = {"value": "float64", "lower": "float64", "upper": "float64", "few_data": "bool"}
+    return pd.DataFrame(metric_columns(result)).astype(numbers)
+
+
+def write_output(result: RunResult, path: Path) -> None:
+    """Write `result` in the format that the extension of `path` names, atomically.
+
+    InvalidInput for an unknown extension, RunError if the file cannot be written.
+    """
+    replace_file(path, writer_for(path)(result))
+
+
+def writer_for(path: Path) -> Callable[[RunResult], bytes]:
+    """Return what turns a result into the bytes of `path`. InvalidInput naming the extensions there are."""
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        found = f"extension {path.suffix!r}" if path.suffix else "no extension"
+        hint = f"the extension names the format: {', '.join(_WRITERS)}"
+        raise InvalidInput([Issue(f"output file has {found}", file=str(path), hint=hint)])
+    return writer
+
+
+def markdown(result: RunResult) -> str:
+    """Return title, main table, footnotes and the answer in words as GitHub Markdown."""
+    notes = Footnotes()
+    table = list(_table(main_grid(result, notes)))
+    warnings = [f"{pattern.name}: {text}" for pattern in result.patterns.values() for text in pattern.warnings]
+    remarks = [*notes.lines(result), *warnings, *result.notes]
+    facts = f"{result.requests:,} requests in {plural(result.replications, 'replication')}"
+    parts = [
+        [f"## {escaped(result.title or result.experiment)}"],
+        [f"{facts}, seed {result.seed}, hash {result.hash[:12]}"],
+        table,
+        [f"- {escaped(line)}" for line in in_words(result)],
+        [f"{escaped(remark)}<br>" for remark in remarks],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return `text` so that Markdown shows it and does not obey it: no cell, tag, link or emphasis begins in it."""
+    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    safe = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{letter}" if letter in "\\|`*_[]~#@" else letter for letter in safe)
+
+
+def _table(grid: Grid) -> Iterable[str]:
+    headings = (*grid.keys, *(heading.replace("\n", " ") for heading in grid.headings))
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{' --- |' * len(grid.keys)}{' ---: |' * len(grid.headings)}"
+    for row in grid.rows:
+        first, *others = (escaped(key) for key in row.keys)
+        named = f"{first} **{row.alarm}**" if row.alarm else first
+        cells = [str(cell).replace("~", "\\~") for cell in row.cells]  # two tildes would strike out what is between
+        yield f"| {' | '.join((named, *others, *cells))} |"
+
+
+def _csv(result: RunResult) -> bytes:
+    columns = metric_columns(result)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue().encode()
+
+
+def _parquet(result: RunResult) -> bytes:
+    file = io.BytesIO()
+    write_parquet(file, metric_columns(result))
+    return file.getvalue()
+
+
+def _markdown(result: RunResult) -> bytes:
+    return markdown(result).encode()
+
+
+_WRITERS: dict[str, Callable[[RunResult], bytes]] = {
+    ".json": summary_bytes,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".md": _markdown,
+}

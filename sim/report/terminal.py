@@ -1,0 +1,71 @@
+"""The answer on a terminal, for somebody who was woken up: the table first, the sentence last, nothing to decode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.text import Text
+
+from sim.experiment.result import RunResult
+from sim.report.grids import Footnotes, cause_grid, escalation_grid, main_grid, model_grid
+from sim.report.layout import RULE, fitted, tidy
+from sim.report.numbers import duration, plural
+from sim.report.sentences import in_words
+
+_ASCII = str.maketrans({"\N{EN DASH}": "-", "\N{MICRO SIGN}": "u", "\N{BULLET}": "*", RULE: "-"})
+
+
+def render(result: RunResult, console: Console) -> None:
+    """Print `result` in the width of `console`; plain text where the console has neither colour nor Unicode."""
+    notes = Footnotes()
+    grids = (
+        main_grid(result, notes),
+        escalation_grid(result, notes),
+        model_grid(result, notes),
+        cause_grid(result, notes),
+    )
+    blocks: list[RenderableType] = [_header(result)]
+    blocks += [fitted(grid, console.width) for grid in grids if grid.rows]
+    blocks.append(_lines("", notes.lines(result), "dim"))
+    warnings = [f"{pattern.name}: {text}" for pattern in result.patterns.values() for text in pattern.warnings]
+    if warnings:
+        blocks.append(_lines("Warnings", warnings, "yellow"))
+    if result.notes:
+        blocks.append(_lines("Notes", result.notes, ""))
+    if words := in_words(result):
+        blocks.append(_lines("In words", words, ""))
+    spaced = [part for block in blocks for part in (block, Text(""))][:-1]
+    console.print(_Encodable(Group(*spaced)), highlight=False)
+
+
+def _header(result: RunResult) -> Text:
+    facts = (
+        f"{result.requests:,} requests in {plural(result.replications, 'replication')}",
+        f"window {duration(result.window_s)}",
+        f"seed {result.seed}",
+        f"hash {result.hash[:12]}",
+        f"engine {result.engine}",
+    )
+    title = tidy(result.title or result.experiment)
+    return Text(title, style="bold").append(f"\n{', '.join(facts)}", style="not bold")
+
+
+def _lines(heading: str, lines: Iterable[str], style: str) -> RenderableType:
+    text = Text(f"{heading}\n", style="bold") if heading else Text("")
+    bullet = "\N{BULLET} " if heading else ""
+    return text.append("\n".join(f"{bullet}{tidy(line)}" for line in lines), style=f"not bold {style}".strip())
+
+
+class _Encodable:
+    """Draws its content with only those characters that the console can encode."""
+
+    def __init__(self, content: RenderableType) -> None:
+        self.content = content
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self.content, options):
+            text = segment.text.translate(_ASCII) if options.ascii_only else segment.text
+            encodable = text.encode(options.encoding, "replace").decode(options.encoding)
+            yield Segment(encodable, segment.style, segment.control)

@@ -12,7 +12,7 @@ import click
 
 from sim.errors import RunError
 
-PIPE_WIDTH = 100
+PIPE_WIDTH = 120
 """Columns where stdout is a file or a pipe: the same everywhere."""
 
 _LEAST_WIDTH = 20

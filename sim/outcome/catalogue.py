@@ -61,6 +61,7 @@ CATALOGUE: tuple[Metric, ...] = (
         "lower",
         "median latency of escalated requests over that of a direct call to the last model",
     ),
+    Metric("latency.p95_ratio", "ratio", "lower", "95th percentile latency over that of the baseline"),
     Metric("cost.per_1k", "usd/1k", "lower", "USD per 1,000 requests, idle replicas included"),
     Metric("cost.total", "usd", "lower", "USD per replication, over the measured window"),
     Metric("cost.per_30d", "usd", "lower", "USD per 30 days at the volume of this run"),

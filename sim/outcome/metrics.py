@@ -105,8 +105,9 @@ class _Measurement:
             self._duration(metric, column, None, "no request was measured")
             for group, mask in self._groups().items():
                 self._duration(f"{metric}.{group}", column, mask, f"no request is in the group {group}")
-        self._latency_ratio("latency.p50_ratio", None, self.references.first)
-        self._latency_ratio("latency.escalated.p50_ratio", lambda log: log.escalated, self.references.last)
+        self._latency_ratio("latency.p50_ratio", 0.50, None, self.references.first)
+        self._latency_ratio("latency.escalated.p50_ratio", 0.50, lambda log: log.escalated, self.references.last)
+        self._latency_ratio("latency.p95_ratio", 0.95, None, self.references.baseline)
 
     def _duration(self, metric: str, column: Callable[[RequestLog], Ints], mask: Mask | None, reason: str) -> None:
         samples = [_masked(outcome.log, column, mask) for outcome in self.outcomes]
@@ -116,17 +117,22 @@ class _Measurement:
         for short, q in _QUANTILES.items():
             self._put(f"{metric}.{short}", quantile_interval(samples, q, self.level), reason, divisor=_NS)
 
-    def _latency_ratio(self, metric: str, mask: Mask | None, reference: tuple[str, Sequence[Outcome]] | None) -> None:
+    def _latency_ratio(
+        self, metric: str, q: float, mask: Mask | None, reference: tuple[str, Sequence[Outcome]] | None
+    ) -> None:
         if reference is None or reference[0] == self.name:
             return
         baseline, outcomes = reference
         interval = quantile_ratio_interval(
             [_masked(outcome.log, lambda log: log.latency_ns, mask) for outcome in self.outcomes],
             [outcome.log.latency_ns for outcome in outcomes],
-            0.5,
+            q,
             self.level,
         )
-        self._put(metric, interval, "no request was escalated, or the baseline takes no time", baseline=baseline)
+        reason = (
+            "the baseline takes no time" if mask is None else "no request was escalated, or the baseline takes no time"
+        )
+        self._put(metric, interval, reason, baseline=baseline)
 
     def _groups(self) -> dict[str, Mask]:
         """Give the groups that latencies are reported for; a group that is everything is left out."""

@@ -33,8 +33,18 @@ ESCALATIONS = {
 }
 """Metrics of the table on escalation and their headings; ratios also say what they are against."""
 
+SEGMENTS = {
+    "cost.per_30d.segment.{}": "cost/30 days",
+    "cost.saving.segment.{}": "saving",
+    "quality.acceptance.segment.{}": "accepted",
+    "latency.segment.{}.p50": "P50",
+    "latency.segment.{}.p95": "P95",
+    "escalation.rate.segment.{}": "escalated",
+}
+"""Metrics of the table of segments and their headings; the name of the segment goes into the braces."""
+
 _MODEL = {"utilisation": "utilisation", "in_flight": "in flight", "queue_mean": "queue", "offered_load": "offered load"}
-_RELATIVE = frozenset({"cost.saving", "quality.loss"})
+_RELATIVE = ("cost.saving", "quality.loss")
 _MOST_LETTERS = len(ascii_lowercase)
 
 
@@ -75,7 +85,7 @@ class Footnotes:
 
         A comparison with another pattern than `against` (or the baseline of the run) gets a remark that says so.
         """
-        if metric in _RELATIVE and pattern.name == result.baseline:
+        if metric.startswith(_RELATIVE) and pattern.name == result.baseline:
             return Written("baseline")
         found = pattern.estimates.get(metric)
         if found is None:
@@ -122,6 +132,29 @@ def escalation_grid(result: RunResult, notes: Footnotes) -> Grid:
         for pattern in patterns
     ]
     return Grid("Escalation: two kinds of requests behind one percentile", ("pattern",), tuple(headings), rows)
+
+
+def segment_grid(result: RunResult, notes: Footnotes) -> Grid:
+    """One row per segment and pattern: who pays and who waits; no rows unless there are several segments."""
+    segments = _segments_of(result)
+    shown = [metric for metric in SEGMENTS if any(_has(result, metric.format(segment)) for segment in segments)]
+    rows = [
+        Row((segment, pattern.name), tuple(notes.cell(result, pattern, metric.format(segment)) for metric in shown))
+        for segment in segments
+        for pattern in result.patterns.values()
+    ]
+    return Grid("Segments", ("segment", "pattern"), tuple(SEGMENTS[metric] for metric in shown), rows)
+
+
+def _has(result: RunResult, metric: str) -> bool:
+    return any(metric in pattern.estimates for pattern in result.patterns.values())
+
+
+def _segments_of(result: RunResult) -> list[str]:
+    """Names of the segments that have metrics, in order of appearance."""
+    prefix = "cost.per_30d.segment."
+    found = (metric for pattern in result.patterns.values() for metric in pattern.estimates)
+    return list(dict.fromkeys(metric.removeprefix(prefix) for metric in found if metric.startswith(prefix)))
 
 
 def model_grid(result: RunResult, notes: Footnotes) -> Grid:

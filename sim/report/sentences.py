@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.experiment.result import PatternResult, RunResult
 from sim.outcome.estimates import Estimate
-from sim.report.numbers import MARK, Written, negated, written
+from sim.report.numbers import Written, negated, written
 
 
 def in_words(result: RunResult) -> list[str]:
@@ -28,7 +28,8 @@ def _sentence(pattern: PatternResult, base: PatternResult | None, baseline: str)
     text = f"{pattern.name} {_money(saving)} against {against}"
     if loss is not None:
         text += f" at {written(negated(loss), signed=True)} quality"
-    if tail := _tail(pattern, base):
+    tail = _tail(pattern)
+    if tail and (base is None or base.status != "unstable"):
         text += f"; P95 {tail}"
     return text + "."
 
@@ -41,16 +42,10 @@ def _money(saving: Estimate | None) -> str:
     return f"saves {written(saving)}" if saving.value > 0 else f"costs {written(negated(saving))} more"
 
 
-def _tail(pattern: PatternResult, base: PatternResult | None) -> str:
-    """Change of the P95 latency in percent, with its interval where the ratio was measured."""
+def _tail(pattern: PatternResult) -> str:
+    """Change of the P95 latency against the baseline in percent, with its interval."""
     ratio = pattern.estimates.get("latency.p95_ratio")
-    if ratio is not None:
-        return str(_change(ratio))
-    own, other = pattern.estimates.get("latency.p95"), base.estimates.get("latency.p95") if base else None
-    if own is None or other is None or other.value <= 0 or base is None or base.status == "unstable":
-        return ""
-    mark = MARK if own.few_data or other.few_data else ""
-    return f"{mark}{100 * (own.value / other.value - 1):+.0f} %"
+    return "" if ratio is None else str(_change(ratio))
 
 
 def _change(ratio: Estimate) -> Written:

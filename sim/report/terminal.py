@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from sim.experiment.result import RunResult
-from sim.report.grids import Footnotes, cause_grid, escalation_grid, main_grid, model_grid
+from sim.report.grids import Footnotes, cause_grid, escalation_grid, main_grid, model_grid, segment_grid
 from sim.report.layout import RULE, fitted, tidy
 from sim.report.numbers import duration, plural
 from sim.report.sentences import in_words
@@ -23,6 +23,7 @@ def render(result: RunResult, console: Console) -> None:
     grids = (
         main_grid(result, notes),
         escalation_grid(result, notes),
+        segment_grid(result, notes),
         model_grid(result, notes),
         cause_grid(result, notes),
     )

@@ -140,7 +140,7 @@ def test_savings_and_losses_name_their_baseline(pattern: str) -> None:
             assert number.baseline == "cheap-only to frontier-only"
         elif metric == "latency.p50_ratio":
             assert number.baseline == "cheap-only"
-        elif metric == "latency.escalated.p50_ratio":
+        elif metric in {"latency.escalated.p50_ratio", "latency.p95_ratio"}:
             assert number.baseline == "frontier-only"
         else:
             assert number.baseline == ""

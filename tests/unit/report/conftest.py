@@ -45,6 +45,7 @@ def result() -> RunResult:
         "latency.escalated.p50": around(2.2, 0.04, "s"),
         "latency.escalated.p95": Estimate(4.4, 4.2, 4.6, "s", few_data=True),
         "latency.p50_ratio": around(1.25, 0.01, "ratio", "cheap-only"),
+        "latency.p95_ratio": around(1.83, 0.04, "ratio", BASE),
         "latency.escalated.p50_ratio": around(1.47, 0.03, "ratio", BASE),
     }
     routed = plain(14.2, 0.941, 1.1, 2.2, ("haiku", "gpt-4.1"))
@@ -52,6 +53,7 @@ def result() -> RunResult:
     cheap = plain(1.9, 0.921, 0.64, 1.1, ("haiku",)) | {
         "cost.saving": around(-0.145, 0.01, "fraction", BASE),
         "quality.loss": around(4.2, 0.3, "points", BASE),
+        "latency.p95_ratio": around(0.83, 0.02, "ratio", BASE),
     }
     patterns = {
         "cascade": PatternResult("cascade", "cascade", "ok", cascade, {}, ("P99 has 80 observations",)),

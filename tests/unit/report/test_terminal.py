@@ -82,6 +82,23 @@ def test_the_header_says_what_ran(result: RunResult) -> None:
     )
 
 
+def test_segments_have_a_table_of_their_own(result: RunResult) -> None:
+    """With several segments each has a row per pattern, and columns that no pattern fills are left out."""
+    bill = Estimate(800.0, 792.0, 808.0, "usd")
+    saving = Estimate(0.5, 0.49, 0.51, "fraction", "frontier-only")
+    estimates = {"cost.per_30d.segment.paid.eu": bill, "cost.saving.segment.paid.eu": saving}
+    one = dataclasses.replace(result.patterns["cascade"], estimates=estimates)
+    base = dataclasses.replace(result.patterns["frontier-only"], estimates={"cost.per_30d.segment.paid.eu": bill})
+    lines = drawn(dataclasses.replace(result, patterns={"cascade": one, "frontier-only": base}), 160).splitlines()
+    at = lines.index("Segments")
+    assert [re.split(r" {2,}", line) for line in (lines[at + 1], *lines[at + 3 : at + 5])] == [
+        ["segment", "pattern", "cost/30 days", "saving"],
+        ["paid.eu", "cascade", "$800 [792, 808]", "50.0 % [49.0, 51.0]"],
+        ["paid.eu", "frontier-only", "$800 [792, 808]", "baseline"],
+    ]
+    assert "Segments" not in drawn(result, 160)
+
+
 def test_absent_metrics_say_why(result: RunResult) -> None:
     """A dash carries a letter, and the letter the reason."""
     text = drawn(result, 160)
@@ -170,14 +187,14 @@ def test_a_bare_result_can_be_shown(result: RunResult) -> None:
 def test_the_answer_in_words(result: RunResult) -> None:
     """Saving, quality and tail in one sentence; more expensive, unstable and unknown have their own words."""
     assert in_words(result) == [
-        "cascade saves 61 % [59, 63] against frontier-only at -0.6 points [-0.9, -0.3] quality; P95 +83 %.",
+        "cascade saves 61 % [59, 63] against frontier-only at -0.6 points [-0.9, -0.3] quality; P95 +83 % [79, 87].",
         (
             "pre-route is unstable: it offers its fleet more work than can be done, so its waits grow with the length "
             "of the run and none of its latencies holds."
         ),
         (
             "cheap-only costs 14.5 % [13.5, 15.5] more against frontier-only at -4.2 points [-4.5, -3.9] quality; "
-            "P95 -17 %."
+            "P95 -17 % [-19, -15]."
         ),
     ]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
-from sim.engine.log import LegLog
+from sim.engine import Engine, LegLog
 from sim.routing.itinerary import UNLIMITED, Itinerary
 
 _COMPLETION, _ARRIVAL = 0, 1
@@ -88,6 +90,25 @@ class EventLoop:
         self.open[request][self.stage[leg]] -= 1
         if self.open[request][self.stage[leg]] == 0:
             self.enter(time, request, self.stage[leg] + 1)
+
+
+def play_in_parts(engine: Engine, itinerary: Itinerary, cuts: list[int]) -> list[LegLog]:
+    """Hand an itinerary over in parts that begin at these request numbers; give the log of each part."""
+    edges = [0, *cuts, itinerary.requests]
+    logs: list[LegLog] = []
+    for number, (begin, end) in enumerate(pairwise(edges)):
+        legs = slice(*np.searchsorted(itinerary.leg_request, [begin, end]))
+        part = replace(
+            itinerary,
+            arrival_ns=itinerary.arrival_ns[begin:end],
+            leg_request=itinerary.leg_request[legs] - begin,
+            leg_stage=itinerary.leg_stage[legs],
+            leg_station=itinerary.leg_station[legs],
+            leg_service_ns=itinerary.leg_service_ns[legs],
+        )
+        beyond = itinerary.arrival_ns[end:].tolist() or itinerary.arrival_ns[-1:].tolist() or [0]
+        logs += engine.advance(part, None if number == len(cuts) else beyond[0])
+    return logs
 
 
 def play(itinerary: Itinerary) -> LegLog:

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
+import signal
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
+from sim.cli.answer import answering
 from sim.cli.failures import told_as_exit_code
 from sim.version import __version__
 
@@ -47,6 +52,13 @@ class Verbs(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments before the verb; ``--help`` and ``--version`` answer and leave."""
+        with told_as_exit_code(), answering():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         """Call the verb."""
         with told_as_exit_code():
@@ -61,7 +73,22 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
+    _fill_standard_streams()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, it ends in the same orderly way
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name the terminal cannot show is no reason to fail
     cli(prog_name="tiercast")
+
+
+def _fill_standard_streams() -> None:
+    """Stand in for standard streams that the caller has closed (``>&-``).
+
+    Otherwise the next file to be opened would take the number of a closed one, and be written to by whoever prints.
+    """
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - the same
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - the same

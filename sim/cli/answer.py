@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -18,14 +19,32 @@ PIPE_WIDTH = 120
 _LEAST_WIDTH = 20
 
 
+class Verb(click.Command):
+    """A verb of the command line. Its ``--help`` is an answer like any other."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments; an option such as ``--help`` answers and leaves."""
+        with answering():
+            return super().make_context(info_name, args, parent, **extra)
+
+
 def say(text: str | bytes) -> None:
-    """Write the answer; bytes go out as they are, text with a final line break.
+    """Write the answer; bytes go out as they are, text with a final line break. Fails as `answering` says."""
+    with answering():
+        click.echo(text, nl=isinstance(text, str))
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Write to stdout and to nothing else.
 
     If the reader has gone (``| head``), the program ends with exit code 0: it has what it wanted. RunError if stdout
     cannot be written for another reason.
     """
     try:
-        click.echo(text, nl=isinstance(text, str))
+        yield
     except BrokenPipeError:
         # Python flushes stdout once more at exit; let that go nowhere instead of failing there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 import sim
-from sim.cli.answer import say
+from sim.cli.answer import Verb, say
 from sim.errors import TiercastError
 from sim.version import __version__
 
@@ -34,7 +34,7 @@ DEPENDENCIES = {
 """Distribution and the module of it that must import."""
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Verb)
 @click.option(
     "--results",
     type=click.Path(path_type=Path),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from sim.cli.answer import say, say_json
+from sim.cli.answer import Verb, say, say_json
 from sim.experiment.explain import explain
 from sim.experiment.resolve import load
 
 
-@click.command("explain")
+@click.command("explain", cls=Verb)
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="A.B=V", help="Change one value first; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -16,6 +16,9 @@ from sim.errors import InterruptedRun, InvalidInput, Issue, RunError
 FAILED, INVALID, INTERRUPTED = 1, 2, 130
 _LONGEST_LINE = 160
 _BEFORE_CARET = 100
+_LONGEST_SEARCH = 8 << 20
+_NO_TEXT = (b"PAR1", b"\x1f\x8b")
+"""How files begin that have no lines to show: Parquet, gzip."""
 
 
 @contextlib.contextmanager
@@ -53,16 +56,9 @@ def invalid_input(issues: Iterable[Issue]) -> list[str]:
 
 def _source(issue: Issue) -> list[str]:
     """Return the line an issue is about, with a caret under its column; nothing if it cannot be shown."""
-    if not issue.file or issue.line < 1:
+    line, at = _line_of(issue), max(issue.col - 1, 0)
+    if line is None:
         return []
-    try:
-        text = Path(issue.file).read_text(encoding="utf-8-sig", errors="replace")
-    except (OSError, ValueError):
-        return []
-    lines = text.splitlines()
-    if issue.line > len(lines):
-        return []
-    line, at = lines[issue.line - 1], max(issue.col - 1, 0)
     start = max(0, at - _BEFORE_CARET) if len(line) > _LONGEST_LINE else 0
     shown = line[start : start + _LONGEST_LINE]
     return (
@@ -70,6 +66,19 @@ def _source(issue: Issue) -> list[str]:
         if at <= len(line)
         else [f"  {_printable(shown)}"]
     )
+
+
+def _line_of(issue: Issue) -> str | None:
+    """Read one line of a file; None if it has none such, or only far behind: inputs may be many gigabytes."""
+    if not issue.file or issue.line < 1:
+        return None
+    try:
+        with Path(issue.file).open("rb") as file:
+            content = b"" if file.peek(4).startswith(_NO_TEXT) else file.read(_LONGEST_SEARCH)
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return None
+    lines = content.decode("utf-8-sig", "replace").splitlines()
+    return lines[issue.line - 1] if issue.line <= len(lines) else None
 
 
 def _blank(text: str) -> str:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from sim.cli.answer import say
+from sim.cli.answer import Verb, say
 from sim.errors import InvalidInput, Issue
 from sim.experiment.durable import replace_file
 from sim.experiment.examples import examples_dir, starter
 
 
-@click.command("init")
+@click.command("init", cls=Verb)
 @click.argument("folder", default=Path(), type=click.Path(path_type=Path), metavar="[DIR]")
 @click.option("--force", is_flag=True, help="Overwrite files that are already there.")
 def command(folder: Path, *, force: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from sim.cli.answer import say, width
+from sim.cli.answer import Verb, say, width
 from sim.cli.progress import shown
 from sim.errors import InvalidInput, Issue
 from sim.experiment import store
@@ -20,7 +20,7 @@ from sim.report.tables import write_output, writer_for
 from sim.report.terminal import render
 
 
-@click.command("run")
+@click.command("run", cls=Verb)
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.option(
     "--set", "overrides", multiple=True, metavar="A.B=V", help="Change one value of the experiment; repeatable."
@@ -35,7 +35,11 @@ from sim.report.terminal import render
     "--workers", type=click.IntRange(min=1, max=1024), help="Processes to use; the answer does not depend on it."
 )
 @click.option(
-    "--engine", type=click.Choice(["reference"]), default="reference", show_default=True, help="Engine to use."
+    "--engine",
+    type=click.Choice(["auto", "reference", "compiled"]),
+    default="auto",
+    show_default=True,
+    help="What plays the requests; the answer does not depend on it. auto: compiled, unless the run is short.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.option(
@@ -79,6 +83,8 @@ def command(
     for output in outputs:
         write_output(run.result, output)
     say(summary_bytes(run.result) if as_json else _drawn(run.result))
+    if run.remark:
+        click.echo(f"tiercast: {run.remark}", err=True)
     if not quiet:
         click.echo(f"results: {folder}", err=True)
 

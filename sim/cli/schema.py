@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from sim.cli.answer import say
+from sim.cli.answer import Verb, say
 from sim.experiment.durable import replace_file
 from sim.experiment.spec import experiment_schema
 from sim.experiment.summary import json_bytes
 
 
-@click.command("schema")
+@click.command("schema", cls=Verb)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE instead of stdout.")
 def command(output: Path | None) -> None:
     """Print the JSON Schema of experiment files.

@@ -14,13 +14,15 @@ from typing import Final
 
 FIRST: Final = 16
 """Lowest rank of an event of the model; smaller ones belong to the engine's own bookkeeping (SimPy uses 0 and 1)."""
+ARRIVALS: Final = 2**62
+"""Rank of the first arrival: beyond every completion, however many legs a run has."""
 
 
 def completion(row: int) -> int:
-    """Rank of the end of the leg in row `row` of the itinerary."""
+    """Rank of the end of leg number `row`, counted over all itineraries of a run."""
     return FIRST + row
 
 
-def arrival(request: int, legs: int) -> int:
-    """Rank of the arrival of request number `request`, in an itinerary of `legs` legs."""
-    return FIRST + legs + request
+def arrival(request: int) -> int:
+    """Rank of the arrival of request number `request`, counted over all itineraries of a run."""
+    return ARRIVALS + request

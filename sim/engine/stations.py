@@ -9,8 +9,10 @@ from simpy import Environment, Event
 from simpy.events import EventPriority
 
 from sim.engine import order
-from sim.engine.log import LegLog
 from sim.routing.itinerary import UNLIMITED
+
+Times = tuple["memoryview[int]", "memoryview[int]", "memoryview[int]"]
+"""Where joined, started and ended are written, one value per row."""
 
 
 class Due(Event):
@@ -26,45 +28,54 @@ class Due(Event):
 class Leg(Due):
     """The end of one leg, as an event to wait for; it is scheduled once a server takes the leg.
 
-    `row` is the leg's row in itinerary and log; `service_ns` is how long it holds its server.
+    `number` is the leg's among all of the run, `service_ns` how long it holds its server; its times are written to
+    row `row` of `times`.
     """
 
-    def __init__(self, env: Environment, row: int, service_ns: int) -> None:
+    def __init__(self, env: Environment, number: int, service_ns: int, times: Times, row: int) -> None:
         super().__init__(env)
-        self.row = row
+        self.number = number
         self.service_ns = service_ns
+        self._joined, self._started, self._ended = times
+        self._row = row
+
+    def join(self) -> None:
+        """Note that it joins a station now."""
+        self._joined[self._row] = int(self.env.now)
+
+    def start(self) -> None:
+        """Note that a server takes it now, and let it end after its service time."""
+        self._started[self._row] = int(self.env.now)
+        self.schedule(self.service_ns, order.completion(self.number))
+
+    def end(self) -> None:
+        """Note that it has ended now."""
+        self._ended[self._row] = int(self.env.now)
 
 
 class Station:
     """A pool of servers, each holding one leg at a time; legs that find none free wait in order of joining."""
 
-    def __init__(self, env: Environment, servers: int, log: LegLog) -> None:
+    def __init__(self, env: Environment, servers: int) -> None:
         self._env = env
         self._free = sys.maxsize if servers == UNLIMITED else servers
         self._waiting: deque[Leg] = deque()
-        self._joined, self._started, self._ended = log.joined_ns.data, log.started_ns.data, log.ended_ns.data
 
-    def join(self, row: int, service_ns: int) -> Leg:
+    def join(self, leg: Leg) -> None:
         """Let a leg join now: it starts at once if a server is free, and waits in the queue otherwise."""
-        leg = Leg(self._env, row, service_ns)
         # First in the list, before the request that will wait for the leg: a freed server goes to the next waiter
         # before the request that freed it moves on.
-        leg.callbacks.append(self._release)
-        self._joined[row] = int(self._env.now)
+        leg.callbacks.append(lambda _: self._release(leg))
+        leg.join()
         if self._free:
             self._free -= 1
-            self._serve(leg)
+            leg.start()
         else:
             self._waiting.append(leg)
-        return leg
-
-    def _serve(self, leg: Leg) -> None:
-        self._started[leg.row] = int(self._env.now)
-        leg.schedule(leg.service_ns, order.completion(leg.row))
 
     def _release(self, ended: Leg) -> None:
-        self._ended[ended.row] = int(self._env.now)
+        ended.end()
         if self._waiting:
-            self._serve(self._waiting.popleft())
+            self._waiting.popleft().start()
         else:
             self._free += 1

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sim.errors import Issue
+from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, did_you_mean, dotted
 from sim.experiment.inputs import trace_places, written_files
+from sim.experiment.spec import MOST_REQUESTS
 from sim.routing.dependence import out_of_reach
 from sim.routing.patterns.cascade import Cascade
 from sim.routing.rules import BUILT_IN
 from sim.routing.signals import Signal
 from sim.routing.signals.segment import SegmentOfRequest
+from sim.workload.arrivals.process import END
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.sources import processes_of
+from sim.workload.traces.opening import check_file, is_url
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
     from sim.routing.patterns import Pattern
+    from sim.workload.arrivals import ArrivalProcess
+
+
+_NS: Final = 1e9
+_CLOCK_YEARS: Final = 146  # of END nanoseconds
+_STEPS: Final = 100
 
 
 def cross_check(experiment: Experiment) -> list[Issue]:
@@ -43,11 +53,13 @@ def _issue(experiment: Experiment, place: Place, message: str, hint: str = "") -
 def _files(experiment: Experiment) -> Iterator[Issue]:
     sources = {place: process.source for _, place, process in trace_places(experiment.spec)}
     for place, written in written_files(experiment.spec):
-        path = experiment.folder_of(place) / written
-        if not path.is_file():
-            source = sources.get(place)
-            hint = f"the public file is {source.SOURCE}" if source is not None and source.SOURCE else ""
-            yield _issue(experiment, place, f"there is no file {written!r} (looked at {path})", hint)
+        path, source = experiment.folder_of(place) / written, sources.get(place)
+        try:
+            check_file(path, written, source.SOURCE if source is not None else "")
+        except InvalidInput as error:
+            looked = "" if is_url(written) else f" (looked at {path})"
+            for found in error.issues:
+                yield _issue(experiment, place, f"{found.message}{looked}", found.hint)
 
 
 def _models(experiment: Experiment) -> Iterator[Issue]:
@@ -69,14 +81,17 @@ def _models(experiment: Experiment) -> Iterator[Issue]:
 
 def _unknown(experiment: Experiment, place: Place, what: str, name: str, known: Iterable[str]) -> Issue:
     names = list(known)
-    hint = did_you_mean(name, names) or f"there are: {', '.join(names)}"
+    hint = did_you_mean(name, names) or (f"there are: {', '.join(names)}" if names else "")
     return _issue(experiment, place, f"there is no {what} {name!r}", hint)
 
 
 def _patterns(experiment: Experiment) -> Iterator[Issue]:
     spec = experiment.spec
     tasks = tuple(spec.workload.tasks)
+    names = [pattern.name for pattern in spec.patterns]
     for index, pattern in enumerate(spec.patterns):
+        if pattern.name in names[:index]:
+            yield _issue(experiment, ("patterns", index, "name"), f"two patterns are called {pattern.name!r}")
         try:
             pattern.check(spec.signals, tasks)
         except ValueError as error:
@@ -195,6 +210,33 @@ def _length(experiment: Experiment) -> Iterator[Issue]:
             yield _issue(
                 experiment, ("run",), "does not say when it ends", "write run: {duration: 1h} or run: {requests: 10000}"
             )
+    elif run.duration is not None and run.duration > END:
+        yield _issue(experiment, ("run", "duration"), f"a run may last {_CLOCK_YEARS} years at most")
+    elif run.duration is not None:
+        expected = sum(_expected(process, run.duration / _NS) for process in _drawn(experiment))
+        if expected > MOST_REQUESTS:
+            message = f"about {expected:.2g} requests would arrive in it; {MOST_REQUESTS:,} at most are played"
+            yield _issue(experiment, ("run", "duration"), message, "shorten the run or lower the rate")
+    elif run.requests is not None and not list(trace_places(experiment.spec)):
+        expected = sum(_expected(process, END / _NS) for process in _drawn(experiment))
+        if expected < run.requests:
+            message = f"so many requests would take more than {_CLOCK_YEARS} years, the longest a run may last"
+            yield _issue(experiment, ("run", "requests"), message, "play fewer requests or raise the rate")
+
+
+def _drawn(experiment: Experiment) -> list[ArrivalProcess]:
+    """Give the sources that are no traces: how many requests those bring is not known before they are read."""
+    processes = processes_of(experiment.spec.workload).values()
+    return [process for process in processes if not isinstance(process, TraceReplay)]
+
+
+def _expected(process: ArrivalProcess, duration_s: float) -> float:
+    """Give the mean number of arrivals in so many seconds, infinite beyond floats; growth is followed in steps."""
+    try:
+        rates = [process.mean_rate_per_s((step + 0.5) / _STEPS * duration_s) for step in range(_STEPS)]
+    except OverflowError:
+        return math.inf
+    return sum(rates) / _STEPS * duration_s
 
 
 def _all_traces(experiment: Experiment) -> bool:

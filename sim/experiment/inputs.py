@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sim.columns import Floats
 from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, dotted
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.requests import Inputs
 from sim.workload.sources import processes_of
+from sim.workload.traces import replay
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
@@ -43,8 +46,9 @@ def load_inputs(experiment: Experiment) -> Inputs:
     for name, place, process in trace_places(spec):
         try:
             traces[name] = process.load(experiment.folder_of(place))
+            replay(traces[name], _no_uniforms, process.bootstrap)  # refuses blocks longer than the trace
         except InvalidInput as error:
-            issues += [found if found.file else _issue(experiment, place, found.message) for found in error.issues]
+            issues += _placed(experiment, place, error)
         except ValueError as error:  # a speed at which the trace does not fit the clock
             issues.append(_issue(experiment, place, str(error)))
     table: OutcomeTable | None = None
@@ -52,13 +56,24 @@ def load_inputs(experiment: Experiment) -> Inputs:
         try:
             table = spec.outcomes.read(experiment.folder_of(_TABLE_PLACE))
         except InvalidInput as error:
-            issues += error.issues
+            issues += _placed(experiment, _TABLE_PLACE, error)
     issues += _trace_issues(experiment, traces)
     if table is not None:
         issues += _table_issues(experiment, table, traces)
     if issues:
         raise InvalidInput(issues)
     return Inputs(traces, table)
+
+
+def _placed(experiment: Experiment, place: Place, error: InvalidInput) -> Iterator[Issue]:
+    """Yield issues with a path that leads to the file from where the command was typed."""
+    for found in error.issues:
+        path = str(experiment.folder_of(place) / found.file)
+        yield replace(found, file=path) if found.file else _issue(experiment, place, found.message)
+
+
+def _no_uniforms(start: int, stop: int) -> Floats:
+    raise TypeError(f"nothing is drawn from {start} to {stop} while a trace is checked")
 
 
 def _trace_issues(experiment: Experiment, traces: Mapping[str, Trace]) -> Iterator[Issue]:

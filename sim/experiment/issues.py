@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from sim.errors import Issue
 from sim.experiment.document import Document, Place, child, did_you_mean, dotted, has_child
-from sim.experiment.spec_names import known_keys, known_kinds
+from sim.experiment.spec_names import branches_along, known_keys, known_kinds
 
 _LONGEST = 40
 _SHAPES = {"mapping": "a mapping of keys and values", "list": "a list", "text": "text", "number": "a number"}
@@ -50,6 +50,9 @@ _BOUNDS = {
 }
 """Name of the limit in the context of an error, and the sentence that holds it."""
 
+_OF_SHAPE = frozenset({*_EXPECTED, "literal_error", "enum"})
+"""Types of error that say a value is of another shape than a branch of a union wants."""
+
 _TEXT_HINT = "put it in quotes to make it text"
 _BOOLEAN_HINT = "yes, no, on and off are text in YAML 1.2; write true or false"
 
@@ -82,7 +85,7 @@ class _Finding:
         self.message: str = details["msg"]
         self.context: Mapping[str, Any] = details.get("ctx", {})
         self.document, self.model = document, model
-        self.place, self.branched = _walk(document.data, prefix, self._loc_of_value())
+        self.place, self.branched = _walk(document.data, prefix, self._loc_of_value(), model)
         self.input: Any = details.get("input")
 
     def _loc_of_value(self) -> Place:
@@ -126,7 +129,9 @@ class _Finding:
             return f"expected {_EXPECTED[self.kind]}, found {_show(self.input)}", useful
         if self.kind in _BOUNDS:
             name, sentence = _BOUNDS[self.kind]
-            return f"{sentence.format(_plain(self.context.get(name)))}, found {self._amount()}", ""
+            limit = _plain(self.context.get(name))
+            words = sentence.format(limit)
+            return f"{words.removesuffix('s') if limit == '1' else words}, found {self._amount()}", ""
         if self.kind in {"value_error", "assertion_error"}:
             return re.sub(r"^(Value error|Assertion failed), ", "", self.message), ""
         words = self.message[:1].lower() + self.message[1:]
@@ -171,12 +176,13 @@ def _value_at(data: Any, place: Place) -> Any:
     return data
 
 
-def _walk(data: Any, prefix: Place, loc: Place) -> tuple[Place, bool]:
-    """Follow pydantic's way through the data, leaving out what the data does not have."""
+def _walk(data: Any, prefix: Place, loc: Place, model: type[BaseModel] | None) -> tuple[Place, bool]:
+    """Follow pydantic's way through the data, leaving out names of branches and what else the data does not have."""
     data = _value_at(data, prefix)
     place, branched = prefix, False
-    for part in loc:
-        branched = not has_child(data, part)
+    branches = branches_along(model, loc) if model else [False] * len(loc)
+    for part, branch in zip(loc, branches, strict=True):
+        branched = branch or not has_child(data, part)
         if not branched:
             place, data = (*place, part), child(data, part)
     return place, branched
@@ -206,13 +212,16 @@ def _deepest(findings: list[_Finding]) -> dict[Place, int]:
 
 def _is_other_shape(finding: _Finding, deepest: Mapping[Place, int]) -> bool:
     """Tell whether a branch was never meant: it wants one value where another branch found faults inside a mapping."""
-    of_shape = finding.kind in {*_EXPECTED, "literal_error", "enum"}
-    return finding.branched and of_shape and deepest[finding.loc[:-1]] > len(finding.place)
+    return finding.branched and finding.kind in _OF_SHAPE and deepest[finding.loc[:-1]] > len(finding.place)
 
 
 def _merged(group: list[_Finding]) -> Issue:
-    """One issue for all branches of a union that complain of one value."""
-    issues = [finding.issue() for finding in group]
+    """One issue for all branches of a union that complain of one value.
+
+    If the value has the shape that one of them wants, the others, which want another, are silent.
+    """
+    meant = [finding for finding in group if finding.kind not in _OF_SHAPE]
+    issues = [finding.issue() for finding in meant or group]
     messages = list(dict.fromkeys(issue.message for issue in issues))
     hint = next((issue.hint for issue in issues if issue.hint), "")
     first = issues[0]

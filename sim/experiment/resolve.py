@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from sim.experiment.lineup import LineUp, line_up
 from sim.experiment.overrides import ORIGIN, set_value
 from sim.experiment.spec import ExperimentSpec
 from sim.experiment.yaml_source import read_yaml
+from sim.workload.traces.opening import A_URL, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,12 +96,13 @@ class Experiment:
         workers: int | None = None,
         seed: int | None = None,
         replications: int | None = None,
-        engine: str = "reference",
+        engine: str = "auto",
         progress: Callable[[int, int], None] | None = None,
     ) -> Run:
         """Play the experiment. The same seed gives the same result on any number of workers.
 
-        `workers` defaults to all cores; `progress` is called with (replications done, replications in all).
+        `workers` defaults to all cores, or fewer where there is little to play; `engine` is ``auto``, ``reference`` or
+        ``compiled``, which give the same answer; `progress` is called with (replications done, replications in all).
         """
         from sim.experiment.simulate import run  # noqa: PLC0415 - the engine is loaded when it is used
 
@@ -154,12 +157,14 @@ def _with_workload(document: Document, folders: dict[str, Path]) -> Document:
     written = document.data.get(_WORKLOAD) if isinstance(document.data, dict) else None
     if not isinstance(written, str):
         return document
-    path = folders[document.mark((_WORKLOAD,)).file] / written
+    mark = document.mark((_WORKLOAD,))
+    if is_url(written):
+        raise InvalidInput([Issue(A_URL, mark.file, mark.line, mark.col, _WORKLOAD)])
+    path = folders[mark.file] / written
     try:
         inner = read_yaml(path)
     except InvalidInput as error:
-        mark = document.mark((_WORKLOAD,))
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file fails for a name that is too long
             raise
         issue = error.issues[0]
         raise InvalidInput(

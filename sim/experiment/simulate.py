@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.chance import Streams
-from sim.engine import ENGINES
+from sim.engine import play
 from sim.errors import InvalidInput, Issue
 from sim.experiment.crosscheck import warnings_of
+from sim.experiment.effort import choose_engine, choose_workers, plays_of
 from sim.experiment.lineup import LineUp
 from sim.experiment.result import PatternResult, RunResult
 from sim.experiment.spec import ExperimentSpec
@@ -97,40 +98,48 @@ class Scene:
 
 def play_replication(scene: Scene, replication: int, engine: str) -> list[Outcome]:
     """Play one replication of every pattern; the outcomes stand in the order of the line-up."""
-    play = ENGINES[engine]
     requests = scene.requests(replication)
     answers, window = scene.answers(requests), scene.window(requests)
     sections = sections_for(scene.spec.run.replications)
     outcomes = []
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
-        outcomes.append(
-            outcome_of(plan, play(plan.itinerary), answers, fleet=scene.spec.fleet, window=window, sections=sections)
-        )
+        log = play(plan.itinerary, engine)
+        outcomes.append(outcome_of(plan, log, answers, fleet=scene.spec.fleet, window=window, sections=sections))
     return outcomes
 
 
 def run(experiment: Experiment, workers: int | None, engine: str, progress: Callable[[int, int], None] | None) -> Run:
     """Play every replication and measure. Raises InvalidInput if the input files hold nothing to measure."""
-    if engine not in ENGINES:
-        raise InvalidInput([Issue(f"there is no engine {engine!r}; there are: {', '.join(ENGINES)}")])
     scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
-    by_replication = play_all(scene, engine, workers, progress)
+    plays = plays_of(scene)
+    used, remark = choose_engine(engine, plays)
+    processes = choose_workers(workers, plays, scene.spec.run.replications)
+    by_replication = play_all(scene, used, processes, progress)
     if not any(len(outcomes[0].log.arrival_ns) for outcomes in by_replication):
         raise InvalidInput([Issue("no request arrived in the measured part of the run", path="run")])
     by_pattern = [list(outcomes) for outcomes in zip(*by_replication, strict=True)]
     names = [pattern.name for pattern in scene.line_up.patterns]
-    return Run(experiment, scene, engine, dict(zip(names, by_pattern, strict=True)))
+    return Run(experiment, scene, used, dict(zip(names, by_pattern, strict=True)), remark)
 
 
 class Run:
-    """A run that has ended: its result, and the request logs behind it."""
+    """A run that has ended: its result, and the request logs behind it.
+
+    `remark` says how the run differed from what was asked for without a difference to the answer.
+    """
 
     def __init__(
-        self, experiment: Experiment, scene: Scene, engine: str, outcomes: Mapping[str, Sequence[Outcome]]
+        self,
+        experiment: Experiment,
+        scene: Scene,
+        engine: str,
+        outcomes: Mapping[str, Sequence[Outcome]],
+        remark: str = "",
     ) -> None:
         self.experiment = experiment
         self.outcomes = outcomes
+        self.remark = remark
         self._scene = scene
         self._engine = engine
 
@@ -175,7 +184,7 @@ class Run:
                 frame.insert(0, "pattern", name)
                 parts.append(frame)
         if not parts:
-            raise KeyError(pattern)
+            raise KeyError(f"there is no pattern {pattern!r}; there are: {', '.join(self.outcomes)}")
         return pd.concat(parts, ignore_index=True)
 
     def requests_parts(self) -> Iterator[tuple[str, int, dict[str, NDArray[Any]], dict[str, str]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
@@ -18,6 +18,9 @@ from sim.units import DurationNs, PositiveDurationNs
 from sim.workload.calendar import Calendar
 from sim.workload.outcome_table import OutcomeTableSpec
 from sim.workload.workload import Workload
+
+MOST_REQUESTS: Final = 1_000_000_000
+"""Most requests of one replication."""
 
 MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_./:-]*$"
 ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=100)]
@@ -54,7 +57,7 @@ class Run(Spec):
 
     duration: PositiveDurationNs | None = None
     """Simulated time during which requests arrive; those under way at its end are played to theirs."""
-    requests: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    requests: Annotated[int, Field(ge=1, le=MOST_REQUESTS)] | None = None
     """Number of requests, instead of a duration. With neither, a trace is played to its end."""
     warm_up: DurationNs = 0
     """Requests that arrive before this are played but not measured; runs start empty."""
@@ -107,14 +110,6 @@ class ExperimentSpec(Spec):
     """Pattern that savings and losses are taken against; frontier-only where not given."""
     run: Run = Run()
     """How long, how often, and what is measured."""
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        names = [pattern.name for pattern in self.patterns]
-        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        if twice:
-            raise ValueError(f"two patterns are called {twice[0]!r}")
-        return self
 
 
 def experiment_schema() -> dict[str, Any]:

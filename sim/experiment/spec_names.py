@@ -1,4 +1,4 @@
-"""Which keys and kinds a model accepts at a place, for suggestions. Knows nothing of values."""
+"""Which keys and kinds a model accepts at a place, and which parts of pydantic's places are no keys at all."""
 
 from __future__ import annotations
 
@@ -23,12 +23,28 @@ def known_kinds(model: type[BaseModel], loc: Place, discriminator: str) -> list[
     return list(dict.fromkeys(kinds))
 
 
+def branches_along(model: type[BaseModel], loc: Place) -> list[bool]:
+    """For each part of pydantic's `loc`, whether it names a branch of a union: the data may have a key spelled so."""
+    types: list[Any] = [model]
+    branches = []
+    for part in loc:
+        members = _all_members(types)
+        branch = _branch(members, part)
+        branches.append(bool(branch))
+        types = branch or _inside_any(members, part) or types
+    return branches
+
+
 def _models_at(model: type[BaseModel], loc: Place) -> list[type[BaseModel]]:
     types: list[Any] = [model]
     for part in loc:
-        members = [member for annotation in types for member in _members(annotation)]
-        types = _step(members, part) or types
+        members = _all_members(types)
+        types = _branch(members, part) or _inside_any(members, part) or types
     return [kind for annotation in types for _, kind in _members(annotation) if _is_model(kind)]
+
+
+def _all_members(types: list[Any]) -> list[tuple[str, Any]]:
+    return [member for annotation in types for member in _members(annotation)]
 
 
 def _members(annotation: Any, tag: str = "") -> list[tuple[str, Any]]:
@@ -44,12 +60,15 @@ def _members(annotation: Any, tag: str = "") -> list[tuple[str, Any]]:
     return [] if annotation is NoneType else [(tag, annotation)]
 
 
-def _step(members: list[tuple[str, Any]], part: str | int) -> list[Any]:
-    """Types one part further; a tag of a union leads to the types it stands for."""
-    if len(members) > 1:  # a union: a key of its only member could be spelled like one of its literals
-        tagged = [kind for tag, kind in members if part == tag or (_is_model(kind) and part in _labels(kind))]
-        if tagged:
-            return tagged
+def _branch(members: list[tuple[str, Any]], part: str | int) -> list[Any]:
+    """Types that a tag of a union stands for; none where the part is no tag."""
+    if len(members) < 2:  # noqa: PLR2004 - no union: a key of the only member could be spelled like one of its literals
+        return []
+    return [kind for tag, kind in members if part == tag or (_is_model(kind) and part in _labels(kind))]
+
+
+def _inside_any(members: list[tuple[str, Any]], part: str | int) -> list[Any]:
+    """Types one step further into the data."""
     return [inner for _, kind in members for inner in _inside(kind, part)]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
-from sim.errors import InterruptedRun, InvalidInput, Issue, RunError
+from sim.errors import InterruptedRun, RunError
 from sim.experiment.lineup import line_up
 from sim.experiment.spec import ExperimentSpec
 
@@ -18,26 +17,21 @@ if TYPE_CHECKING:
     from sim.outcome.outcomes import Outcome
     from sim.workload.requests import Inputs
 
-MOST_WORKERS = 1024
-
 _scene: Scene | None = None
 """What this worker process plays; set once when the process starts, so that tasks carry only a number."""
 
 
 def play_all(
-    scene: Scene, engine: str, workers: int | None, progress: Callable[[int, int], None] | None
+    scene: Scene, engine: str, workers: int, progress: Callable[[int, int], None] | None
 ) -> list[list[Outcome]]:
-    """Play every replication; the outcomes stand in the order of the replications, whoever played them."""
+    """Play every replication; the outcomes stand in the order of the replications, whichever process played them."""
     from sim.experiment.simulate import play_replication  # noqa: PLC0415 - simulate imports this module
 
     replications = scene.spec.run.replications
-    if workers is not None and not 1 <= workers <= MOST_WORKERS:
-        raise InvalidInput([Issue(f"--workers {workers} is not between 1 and {MOST_WORKERS}")])
-    count = min(workers or _cores(), replications)
     report = progress or _silent
     report(0, replications)
     try:
-        if count == 1:
+        if workers == 1:
             played = []
             for replication in range(replications):
                 played.append(play_replication(scene, replication, engine))
@@ -45,7 +39,7 @@ def play_all(
             return played
         context = multiprocessing.get_context("spawn")  # fork is unsafe once threads run
         data = scene.spec.model_dump(mode="json", exclude_none=True)
-        with ProcessPoolExecutor(count, context, initializer=_begin, initargs=(data, scene.inputs)) as pool:
+        with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(data, scene.inputs)) as pool:
             return _gather(pool, replications, engine, report)
     except KeyboardInterrupt:
         raise InterruptedRun("interrupted before the run had ended; nothing was written") from None
@@ -92,7 +86,3 @@ def _play(replication: int, engine: str) -> list[Outcome]:
 def _silent(done: int, total: int) -> None:
     """Report progress to nobody."""
     del done, total
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -24,7 +24,8 @@ class Itinerary:
     `servers` int64[k]: servers per station, `UNLIMITED` for a station without a queue.
     Legs, sorted by (request, stage), in order of joining within a stage:
     `leg_request` int64[m], `leg_stage` int64[m] (0, 1, ... without gaps in each request), `leg_station` int64[m],
-    `leg_service_ns` int64[m] (>= 0).
+    `leg_service_ns` int64[m] (>= 0, and >= 1 at a station with a queue: a server cannot be held for no time, and so
+    the order in which tied legs leave a queue is that of their rows).
     A request without legs is answered at its arrival.
     """
 
@@ -68,3 +69,5 @@ class Itinerary:
             raise ValueError("a leg names no station")
         if np.any(self.leg_service_ns < 0) or np.any(self.servers < 0):
             raise ValueError("negative service time or number of servers")
+        if np.any((self.leg_service_ns == 0) & (self.servers[self.leg_station] != UNLIMITED)):
+            raise ValueError("a leg holds a server for no time")

@@ -113,10 +113,12 @@ class Planner:
         """Add a call to `model` for these requests, at their current stage."""
         number = self.models.index(model)
         times = self.answers.service(model)
+        total_ns = times.total_ns[rows]
         self._add(
             rows,
             station=number + 1,
-            service_ns=times.total_ns[rows],
+            # a call holds a server for a nanosecond at least: see the itinerary's contract
+            service_ns=total_ns if self.answers.fleet[model].capacity == "unlimited" else np.maximum(total_ns, 1),
             ttft_ns=times.ttft_ns[rows],
             model=number,
             step=-1,

@@ -1,4 +1,4 @@
-"""One replication of a queueing system, built from our own streams, arrivals and laws, played by the reference engine.
+"""One replication of a queueing system, built from our own streams, arrivals and laws, played by the compiled engine.
 
 It starts empty; the first `CUT` requests are left out because they met a system not yet full, the last `SPARE` because
 nobody arrived behind them.
@@ -16,7 +16,8 @@ from pydantic import TypeAdapter
 
 from sim.chance import Purpose, Streams
 from sim.chance.laws import DurationLaw
-from sim.engine import ENGINES, LegLog
+from sim.engine import LegLog
+from sim.engine import play as play_on
 from sim.routing.itinerary import Itinerary
 from sim.units import as_int64
 from sim.workload.arrivals import REGISTRY
@@ -86,7 +87,7 @@ def simulate(arrival_ns: NDArray[np.int64], servers: list[int], calls: list[Call
 
 
 def play(arrival_ns: NDArray[np.int64], servers: list[int], calls: list[Call]) -> tuple[Itinerary, LegLog]:
-    """Lay the calls out as an itinerary and play it on the reference engine."""
+    """Lay the calls out as an itinerary and play it on the compiled engine."""
     everyone = np.ones(REQUESTS, dtype=bool)
     requests = [np.flatnonzero(everyone if call.taken is None else call.taken) for call in calls]
     request = np.concatenate(requests)
@@ -98,4 +99,4 @@ def play(arrival_ns: NDArray[np.int64], servers: list[int], calls: list[Call]) -
     order = np.lexsort((stage, request))  # stable: calls of one stage keep the order in which they are listed
     legs = (request[order], stage[order], station[order], service[order])
     plan = Itinerary(arrival_ns, np.array(servers, dtype=np.int64), *legs)
-    return plan, ENGINES["reference"](plan)
+    return plan, play_on(plan, "compiled")

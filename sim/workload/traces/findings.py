@@ -61,7 +61,7 @@ class Findings:
         """Raise InvalidInput with the first issues in order of line, if there are any.
 
         `lines_of` turns rows into lines (or row numbers, for files without lines), `position` gives each column's place
-        from 1, `found` are issues that already know their line.
+        from 1 (which the issue has as its `col`), `found` are issues that already know their line.
         """
         ready = list(found)
         total = self.count + len(ready)

@@ -22,8 +22,15 @@ MAX_RATIO: Final = 200
 MAX_ROWS: Final = 100_000_000
 """Most rows of one file."""
 
+A_URL: Final = "this is a URL, and files are not fetched from the network; download it first"
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _GZIP: Final = b"\x1f\x8b"
+
+
+def is_url(file: str) -> bool:
+    """Say whether somebody wrote an address where a path belongs."""
+    return bool(_URL.match(file))
 
 
 def check_file(path: Path, file: str, source: str = "") -> None:
@@ -32,8 +39,8 @@ def check_file(path: Path, file: str, source: str = "") -> None:
     `file` is the path as the user wrote it; `source` says where the public file comes from.
     """
     hint = f"the public file is {source}" if source else ""
-    if _URL.match(file):
-        refuse(file, "this is a URL, and files are not fetched from the network; download it first", hint)
+    if is_url(file):
+        refuse(file, A_URL, hint)
     try:
         status = path.stat()
     except FileNotFoundError:

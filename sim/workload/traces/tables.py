@@ -7,14 +7,14 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from sim.columns import Bools, Ints
-from sim.errors import Issue
+from sim.errors import InvalidInput, Issue
 from sim.workload.traces.findings import STOP_AFTER, Findings, check_columns, quoted, refuse
 from sim.workload.traces.opening import MAX_ROWS, check_file, first_bytes, open_bytes
 
@@ -22,6 +22,7 @@ _PARQUET: Final = b"PAR1"
 _HEAD_BYTES: Final = 1 << 18
 _BLOCK_BYTES: Final = 4 << 20
 _BATCH_ROWS: Final = 1 << 16
+_RECORD_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,10 @@ class Table:
 
     def batches(self, names: Sequence[str]) -> Iterator[Batch]:
         """Yield the named columns; InvalidInput where one is missing, is there twice, or the file is broken."""
-        check_columns(self.file, self.header, names, self.delimiter)
+        try:
+            check_columns(self.file, self.header, names, self.delimiter)
+        except InvalidInput as error:
+            raise InvalidInput(self._pointed(error.issues)) from None
         rows = 0
         for columns in self._read(list(dict.fromkeys(names))):
             count = len(next(iter(columns.values())))
@@ -78,7 +82,10 @@ class Table:
     def raise_if_any(self, findings: Findings) -> None:
         """Raise InvalidInput with the findings and with the rows that could not be split, by line."""
         position = {name: place for place, name in enumerate(self.header, start=1)}
-        findings.raise_if_any(self._lines_of, position, self._broken())
+        try:
+            findings.raise_if_any(self._lines_of, position, self._broken())
+        except InvalidInput as error:
+            raise InvalidInput(self._pointed(error.issues)) from None
 
     def _read(self, names: list[str]) -> Iterator[dict[str, Any]]:
         raise NotImplementedError
@@ -88,6 +95,10 @@ class Table:
 
     def _broken(self) -> list[Issue]:
         return []
+
+    def _pointed(self, issues: Sequence[Issue]) -> Sequence[Issue]:
+        """Turn the number of a column into what `Issue.col` is in this kind of file."""
+        return issues
 
 
 def open_table(path: Path, file: str, *, delimiter: str = ",", source: str = "") -> Table:
@@ -172,6 +183,30 @@ class _CsvTable(Table):
                 inside ^= bool(line.count(b'"') & 1)
         return [lines.get(wanted, wanted) for wanted in records]
 
+    def _pointed(self, issues: Sequence[Issue]) -> Sequence[Issue]:
+        """Point at the character where the value begins: that is where editors go, and where the caret stands."""
+        records = self._records_at({issue.line for issue in issues if issue.line and issue.col > 1})
+        pointed = []
+        for issue in issues:
+            down, col = _start_of_field(records.get(issue.line, ""), issue.col - 1, self.delimiter)
+            pointed.append(replace(issue, line=issue.line + down, col=col) if issue.line in records else issue)
+        return pointed
+
+    def _records_at(self, lines: set[int]) -> dict[int, str]:
+        """Give the records that begin at some lines, by line; of a very long one the beginning."""
+        records: dict[int, bytes] = {}
+        begun = 0
+        with closing(open_bytes(self.path, self.file)) as stream:
+            for number, line in enumerate(stream if lines else (), start=1):
+                begun = number if number in lines else begun
+                if begun:
+                    records[begun] = (records.get(begun, b"") + line)[:_RECORD_BYTES]
+                    more = records[begun].count(b'"') & 1 and len(records[begun]) < _RECORD_BYTES
+                    begun = begun if more else 0
+                if number >= max(lines) and not begun:
+                    break
+        return {line: text.decode("utf-8", "replace").removeprefix("\ufeff") for line, text in records.items()}
+
 
 class _ParquetTable(Table):
     """Parquet: typed columns; rows are counted from 1 in messages."""
@@ -247,6 +282,19 @@ def _decode_head(head: bytes, file: str) -> str:
         refuse(
             file, f"the file is not UTF-8 text: byte {error.start + 1} is {head[error.start]:#04x}", "save it as UTF-8"
         )
+
+
+def _start_of_field(record: str, index: int, delimiter: str) -> tuple[int, int]:
+    """Give the lines down and the column, from 1, at which a field of a record begins."""
+    at, inside = 0, False
+    for place, letter in enumerate(record):
+        if not index:
+            break
+        if letter == '"':
+            inside = not inside
+        elif letter == delimiter and not inside:
+            index, at = index - 1, place + 1
+    return record.count("\n", 0, at), at - record.rfind("\n", 0, at)
 
 
 def _one_line(error: Exception) -> str:

@@ -205,7 +205,7 @@ def test_a_file_of_the_users_own_has_no_public_source(tmp_path: Path) -> None:
 )
 def test_a_run_without_an_end_is_refused(tmp_path: Path, arrivals: dict[str, bool], *, ends: bool) -> None:
     """If neither duration nor number is given, every source must be a trace: one endless source is enough to refuse."""
-    (tmp_path / "log.csv").write_text("", encoding="utf-8")
+    (tmp_path / "log.csv").write_text("t\n", encoding="utf-8")
     kinds = {True: trace_of("log.csv"), False: {"kind": "poisson", "rate_per_s": 1.0}}
     segments = {name: {"arrivals": kinds[recorded]} for name, recorded in arrivals.items()}
     tasks = {"chat": {"input_tokens": 1, "output_tokens": 1}}
@@ -215,7 +215,7 @@ def test_a_run_without_an_end_is_refused(tmp_path: Path, arrivals: dict[str, boo
 
 def test_a_bootstrap_has_no_end(tmp_path: Path) -> None:
     """If a trace goes on by bootstrap, the run must say when it ends."""
-    (tmp_path / "log.csv").write_text("", encoding="utf-8")
+    (tmp_path / "log.csv").write_text("t\n", encoding="utf-8")
     workload = {"arrivals": trace_of("log.csv", bootstrap="1m"), "tasks": {"chat": {}}}
     assert [issue.path for issue in issues_of(good(workload=workload, run={}), tmp_path)] == ["run"]
     assert issues_of(good(workload=workload), tmp_path) == []
@@ -223,7 +223,7 @@ def test_a_bootstrap_has_no_end(tmp_path: Path) -> None:
 
 def test_tokens_may_be_left_to_traces_only_if_all_sources_are_traces(tmp_path: Path) -> None:
     """If one segment draws its arrivals, its prompts have no length unless a law gives it."""
-    (tmp_path / "log.csv").write_text("", encoding="utf-8")
+    (tmp_path / "log.csv").write_text("t\n", encoding="utf-8")
     segments = {
         "a": {"arrivals": trace_of("log.csv")},
         "b": {"arrivals": {"kind": "poisson", "rate_per_s": 1.0}},
@@ -234,7 +234,7 @@ def test_tokens_may_be_left_to_traces_only_if_all_sources_are_traces(tmp_path: P
 
 def test_an_outcome_table_needs_a_column_per_model(tmp_path: Path) -> None:
     """If an outcome table stands in for the quality model, it has a column for each model and stands alone."""
-    (tmp_path / "table.csv").write_text("", encoding="utf-8")
+    (tmp_path / "table.csv").write_text("t\n", encoding="utf-8")
     outcomes = {"file": "table.csv", "models": {"small": "s", "medium": "m"}}
     found = issues_of(good(outcomes=outcomes), tmp_path)
     assert [(issue.path, issue.message) for issue in found] == [

@@ -137,7 +137,7 @@ def test_what_is_wrong_with_a_trace_is_told_where_it_is_named(folder: Path, more
         experiment(folder, {"arrivals": replay(**more), "tasks": {"c": {}}}).inputs()
     issue = caught.value.issues[0]
     assert message in str(issue)
-    assert issue.file == "log.csv" or issue.path == TRACE
+    assert issue.file == str(folder / "log.csv") or issue.path == TRACE
 
 
 def test_all_files_are_read_before_anything_is_said(folder: Path) -> None:
@@ -146,7 +146,7 @@ def test_all_files_are_read_before_anything_is_said(folder: Path) -> None:
     made = experiment(folder, {"arrivals": replay()}, outcomes=table(input_tokens="length"))
     with pytest.raises(sim.InvalidInput) as caught:
         made.inputs()
-    assert {issue.file for issue in caught.value.issues} == {"log.csv", "table.csv"}
+    assert {issue.file for issue in caught.value.issues} == {str(folder / "log.csv"), str(folder / "table.csv")}
 
 
 def test_a_table_alone_makes_requests(folder: Path) -> None:

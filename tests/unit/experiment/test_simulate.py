@@ -214,7 +214,7 @@ def test_latency_of_the_log_is_in_the_units_it_says() -> None:
 
 def test_an_unknown_engine_is_refused() -> None:
     """If the engine does not exist, the message names those that do."""
-    with pytest.raises(sim.InvalidInput, match="there is no engine 'warp'; there are: reference"):
+    with pytest.raises(sim.InvalidInput, match="there is no engine 'warp'; there are: auto, reference, compiled"):
         experiment().run(workers=1, engine="warp")
 
 

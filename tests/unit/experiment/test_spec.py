@@ -73,13 +73,6 @@ def test_the_calendar_starts_where_the_run_says() -> None:
         assert scene.calendar.start.isoformat() == expected
 
 
-def test_patterns_of_one_name_are_refused() -> None:
-    """If two patterns have the same name, results could not be told apart."""
-    single = {"name": "x", "kind": "single", "model": "m"}
-    with pytest.raises(ValidationError, match="two patterns are called 'x'"):
-        ExperimentSpec.model_validate({**MINIMAL, "patterns": [single, single]})
-
-
 @pytest.mark.parametrize("name", ["", "a b", "../up", "x" * 61, ".hidden"])
 def test_names_are_fit_for_folders(name: str) -> None:
     """If the name of an experiment could not be a folder, it is refused."""

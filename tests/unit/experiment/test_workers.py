@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 import sim
-from sim.experiment import workers
+from sim.experiment import effort, workers
 from sim.experiment.summary import summary_bytes
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,7 +57,7 @@ def test_progress_counts_from_nothing_to_all() -> None:
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize("count", [0, -1, workers.MOST_WORKERS + 1])
+@pytest.mark.parametrize("count", [0, -1, effort.MOST_WORKERS + 1])
 def test_impossible_numbers_of_workers_are_refused(count: int) -> None:
     """If the number of workers is no number of workers, the message says the range."""
     with pytest.raises(sim.InvalidInput, match="is not between 1 and 1024"):

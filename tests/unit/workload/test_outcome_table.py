@@ -118,9 +118,9 @@ def test_bad_scores_name_their_row_behind_a_filter(tmp_path: Path) -> None:
     text = "set,c,s\ny,bad,1\nx,1,1\ny,,1\nx,nan,1\nx,,1\nx,0.5,True\n"
     found = issues_of(tmp_path, text, where={"set": "x"})
     assert [(issue.line, issue.col, issue.message) for issue in found] == [
-        (5, 2, "'nan' is not a finite number"),
-        (6, 2, "the value is missing"),
-        (7, 3, "'True' is not a number"),
+        (5, 3, "'nan' is not a finite number"),
+        (6, 3, "the value is missing"),
+        (7, 7, "'True' is not a number"),
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from scenes import EVERY_KIND, FLEET, setting
 
 import sim
-from sim.engine.reference import play
+from sim.engine import play
 from sim.routing.patterns import PATTERNS, Pattern
 from sim.routing.plan import STEPS_STATION, Cause, Plan
 from sim.schema import kind_of

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from scenes import EVERY_KIND, FLEET, legs_of, one_task, setting, z_of
 
-from sim.engine.reference import play
+from sim.engine import play
 from sim.outcome.latency import waits
 from sim.routing.patterns.ensemble import Ensemble
 from sim.routing.plan import Cause

@@ -113,15 +113,15 @@ def test_requests_without_output_are_marked_as_failed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "column", "words"),
     [
-        ("2024-05-10 00:00:00,nan,1", 2, "not a finite number"),
-        ("2024-05-10 00:00:00,-5,1", 2, "'-5' is negative"),
-        ("2024-05-10 00:00:00,5,1.5", 3, "not a whole number"),
-        ("2024-05-10 00:00:00,5,many", 3, "'many' is not a number"),
-        ("2024-05-10 00:00:00,5,0x10", 3, "'0x10' is not a number"),
-        ("2024-05-10 00:00:00,5,1_000", 3, "not a number"),
-        ("2024-05-10 00:00:00,5,", 3, "missing"),
-        ("2024-05-10 00:00:00,10000001,1", 2, "more than 10,000,000"),
-        ("2024-05-10 00:00:00,99999999999999999999999,1", 2, "more than 10,000,000"),
+        ("2024-05-10 00:00:00,nan,1", 21, "not a finite number"),
+        ("2024-05-10 00:00:00,-5,1", 21, "'-5' is negative"),
+        ("2024-05-10 00:00:00,5,1.5", 23, "not a whole number"),
+        ("2024-05-10 00:00:00,5,many", 23, "'many' is not a number"),
+        ("2024-05-10 00:00:00,5,0x10", 23, "'0x10' is not a number"),
+        ("2024-05-10 00:00:00,5,1_000", 23, "not a number"),
+        ("2024-05-10 00:00:00,5,", 23, "missing"),
+        ("2024-05-10 00:00:00,10000001,1", 21, "more than 10,000,000"),
+        ("2024-05-10 00:00:00,99999999999999999999999,1", 21, "more than 10,000,000"),
         ("yesterday,5,1", 1, "'yesterday' is not a time"),
         (",5,1", 1, "the time is missing"),
         ("2024-02-30 00:00:00,5,1", 1, "not a time"),
@@ -136,7 +136,7 @@ def test_requests_without_output_are_marked_as_failed(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_value_is_named_with_its_line(tmp_path: Path, row: str, column: int, words: str) -> None:
-    """Each bad value is one issue with the line of the file, the column's place and what was found."""
+    """Each bad value is one issue with the line of the file, the character where it stands and what was found."""
     good = "2024-05-10 00:00:00,5,1\n"
     found = issues_of(lambda: read(tmp_path, HEADER + good * 3 + "\n" + row + "\n" + good))
     assert [(issue.file, issue.line, issue.col) for issue in found] == [("trace.csv", 6, column)]
@@ -144,7 +144,7 @@ def test_a_bad_value_is_named_with_its_line(tmp_path: Path, row: str, column: in
 
 
 def test_lines_are_counted_through_quoted_line_ends_and_bad_rows(tmp_path: Path) -> None:
-    """If quoted fields span lines and rows before are too short, later issues still name the line in the file."""
+    """If quoted fields span lines and rows before are too short, later issues still name line and character."""
     text = (
         "note,TIMESTAMP,ContextTokens,GeneratedTokens\n"  # 1
         '"two\nlines, and ""quotes""",2024-05-10 00:00:00,1,1\n'  # 2-3
@@ -152,9 +152,10 @@ def test_lines_are_counted_through_quoted_line_ends_and_bad_rows(tmp_path: Path)
         ",2024-05-10 00:00:00,x,1\n"  # 5
         '"a\n\nb",2024-05-10 00:00:00,1,1\n'  # 6-8
         ",2024-05-10 00:00:00,1,y\n"  # 9
+        '"a\nb",2024-05-10 00:00:00,1,z\n'  # 10-11
     )
     found = issues_of(lambda: read(tmp_path, text))
-    assert [(issue.line, issue.col) for issue in found] == [(4, 1), (5, 3), (9, 4)]
+    assert [(issue.line, issue.col) for issue in found] == [(4, 1), (5, 22), (9, 24), (11, 26)]
 
 
 def test_issues_end_at_twenty_and_count_the_rest(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_zero_output_is_refused_unless_it_means_failure(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         read_csv(tmp_path, text)
     zero, unread = caught.value.issues
-    assert (zero.line, zero.col) == (3, 3)
+    assert (zero.line, zero.col) == (3, 5)
     assert "zero_output: failed" in zero.hint
     assert (unread.line, unread.message) == (4, "'x' is not a number")
     trace = read_csv(tmp_path, text.replace("x", "7"), zero_output="failed")
@@ -202,7 +202,7 @@ def test_cached_tokens_are_part_of_the_prompt(tmp_path: Path) -> None:
     assert trace.cached_tokens.tolist() == [5, 0]
     (tmp_path / "bad.csv").write_text("t,i,o,c\n0,5,1,5\n1,5,1,6\n")
     issue = issue_of(tmp_path, "bad.csv", **more)
-    assert (issue.line, issue.col) == (3, 4)
+    assert (issue.line, issue.col) == (3, 7)
     assert "6 cached tokens are more than the 5 input tokens" in issue.message
 
 
@@ -223,7 +223,7 @@ def test_missing_and_doubled_columns_are_named(tmp_path: Path) -> None:
     assert missing_time.hint == "did you mean 'T'?"
     assert missing_input.hint == "did you mean 'input'?"
     assert "'T', 'input', 'o', 'o', 'x', 'x'" in missing_input.message
-    assert (doubled.path, doubled.col) == ("o", 3)
+    assert (doubled.path, doubled.col) == ("o", 9)
     assert len(read_csv(tmp_path, "t,i,o,x,x\n0,1,1,1,1\n")) == 1
 
 

@@ -1,0 +1,41 @@
+"""What every engine asks of the itineraries it is handed one after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.columns import Ints
+from sim.routing.itinerary import Itinerary
+
+
+class Intake:
+    """Numbers legs and requests over all itineraries of a run, and refuses what does not follow from those before."""
+
+    def __init__(self) -> None:
+        self.legs = 0
+        self.requests = 0
+        self._servers: Ints | None = None
+        self._earliest_ns: int | None = None
+
+    def take(self, itinerary: Itinerary, until_ns: int | None) -> tuple[int, int]:
+        """Check the next itinerary; give the numbers of its first leg and of its first request.
+
+        Raises ValueError if it breaks its contract, starts before the last `until_ns`, goes on beyond this one, or has
+        other servers.
+        """
+        itinerary.check()
+        if self._servers is None:
+            self._servers = itinerary.servers.copy()
+        elif not np.array_equal(self._servers, itinerary.servers):
+            raise ValueError("the servers are not those of the itineraries before")
+        if itinerary.requests:
+            if self._earliest_ns is not None and itinerary.arrival_ns[0] < self._earliest_ns:
+                raise ValueError("arrivals are not sorted: an itinerary starts before the one before it had ended")
+            if until_ns is not None and itinerary.arrival_ns[-1] > until_ns:
+                raise ValueError("a request arrives after the time up to which all arrivals were to be known")
+        if until_ns is not None:
+            self._earliest_ns = until_ns
+        first = (self.legs, self.requests)
+        self.legs += itinerary.legs
+        self.requests += itinerary.requests
+        return first

@@ -1,0 +1,105 @@
+"""How much there is to play, and so with which engine and in how many processes: the answer depends on neither."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from sim.engine import ENGINES, play
+from sim.errors import InvalidInput, Issue
+from sim.routing.itinerary import Itinerary
+from sim.workload.sources import processes_of
+
+if TYPE_CHECKING:
+    from sim.experiment.simulate import Scene
+
+AUTO: Final = "auto"
+COMPILED, REFERENCE = "compiled", "reference"
+MOST_WORKERS: Final = 1024
+
+_FEW_PLAYS = 50_000
+"""A request through a pattern takes the reference engine some 20 microseconds; to load numba takes half a second, to
+compile the loop (once per installation) two to three more."""
+_PLAYS_PER_WORKER = 400_000
+"""Another process takes more than a second to start, in which one plays about this many requests end to end."""
+
+_NS = 1e9
+
+
+def plays_of(scene: Scene) -> float:
+    """Estimate the number of requests times patterns times replications."""
+    run = scene.spec.run
+    if run.requests is not None:
+        requests = float(run.requests)
+    elif run.duration is not None:
+        processes = processes_of(scene.spec.workload)
+        traces = scene.inputs.traces
+        seconds = run.duration / _NS
+        requests = sum(
+            float(len(traces[name])) if name in traces else process.mean_rate_per_s(seconds / 2) * seconds
+            for name, process in processes.items()
+        )
+    else:
+        requests = float(sum(len(trace) for trace in scene.inputs.traces.values()))
+    return requests * len(scene.line_up.patterns) * run.replications
+
+
+def choose_engine(name: str, plays: float) -> tuple[str, str]:
+    """Give the engine to use and, where it is not the one that was wanted, what to tell the user.
+
+    Raises InvalidInput for an engine that does not exist, or that cannot be used and was asked for by name.
+    """
+    if name not in (AUTO, *ENGINES):
+        raise InvalidInput([Issue(f"there is no engine {name!r}; there are: {', '.join((AUTO, *ENGINES))}")])
+    if name == REFERENCE or (name == AUTO and plays < _FEW_PLAYS):
+        return REFERENCE, ""
+    reason = _trouble_with_compiling()
+    if not reason:
+        return COMPILED, ""
+    if name == COMPILED:
+        raise InvalidInput([Issue(f"the compiled engine cannot be used: {reason}", hint="leave out --engine")])
+    return REFERENCE, f"the compiled engine cannot be used ({reason}); the reference engine gives the same, more slowly"
+
+
+def choose_workers(wanted: int | None, plays: float, replications: int) -> int:
+    """Give the number of processes: as wanted, or as many as cores if each is worth its start.
+
+    Raises InvalidInput for a number out of range.
+    """
+    if wanted is not None and not 1 <= wanted <= MOST_WORKERS:
+        raise InvalidInput([Issue(f"--workers {wanted} is not between 1 and {MOST_WORKERS}")])
+    useful = int(min(plays / _PLAYS_PER_WORKER, _cores()))
+    return min(wanted or max(useful, 1), replications)
+
+
+def _trouble_with_compiling() -> str:
+    """Compile or load the loop by playing one request; give what is wrong, or nothing.
+
+    An interrupted write can leave numba's cache unreadable (numba issue 9348): then it is emptied once and filled anew.
+    """
+    try:
+        missing = importlib.util.find_spec("numba") is None
+    except ValueError:  # somebody put something of that name in its place
+        missing = True
+    if missing:
+        return "numba is not installed"
+    one, zero = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    request = Itinerary(zero, one, zero, zero, zero, one)
+    try:
+        play(request, COMPILED)
+    except Exception:  # noqa: BLE001 - a broken cache raises anything
+        try:
+            from sim.engine import kernel  # noqa: PLC0415 - may be what is broken
+
+            kernel.forget_cache()
+            play(request, COMPILED)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other engine does not need it
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return ""
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

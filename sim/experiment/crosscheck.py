@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 _NS: Final = 1e9
 _CLOCK_YEARS: Final = 146  # of END nanoseconds
 _STEPS: Final = 100
+
+
+_BLIND = 0.5
 
 
 def cross_check(experiment: Experiment) -> list[Issue]:
@@ -255,7 +259,31 @@ def warnings_of(experiment: Experiment) -> list[str]:
                     f"{pattern.name}: {pattern.ladder[0]} is dearer than {pattern.ladder[-1]}, which it spares"
                 )
             found += _odd_thresholds(pattern, measured=spec.outcomes is not None)
-    return found
+            found += _blind_checks(experiment, pattern)
+    return found + _unused_signals(experiment)
+
+
+def _unused_signals(experiment: Experiment) -> list[str]:
+    """Name the signals that no rule asks for; confidence in an answer is read by a cascade without being declared."""
+    spec = experiment.spec
+    used = {name for pattern in spec.patterns for rule in pattern.rules for name in rule.when}
+    own = [
+        f"{pattern.name}: the signal {name!r}" for pattern in spec.patterns for name in pattern.signals.keys() - used
+    ]
+    return [f"the signal {name!r} is used by no rule" for name in spec.signals if name not in used] + [
+        f"{what} is used by no rule" for what in sorted(own)
+    ]
+
+
+def _blind_checks(experiment: Experiment, pattern: Cascade) -> Iterator[str]:
+    """Yield rungs that escalate a share by a score that cannot tell any two answers apart."""
+    rules = pattern.escalate_when if isinstance(pattern.escalate_when, list) else [pattern.escalate_when]
+    confidence = experiment.spec.quality.confidence
+    for model, rule in zip(pattern.ladder[:-1], itertools.cycle(rules), strict=False):
+        own = confidence[model].auroc if model in confidence else None
+        auroc = pattern.verify.auroc if pattern.verify is not None and pattern.verify.auroc is not None else own
+        if rule.lowest and auroc == _BLIND:
+            yield f"{pattern.name}: AUROC 0.5 says nothing of {model}'s answers: all tie, so lowest escalates them all"
 
 
 def _odd_thresholds(pattern: Cascade, *, measured: bool) -> Iterator[str]:

@@ -24,6 +24,7 @@ from sim.experiment.summary import metric_columns
 from sim.experiment.workers import play_all
 from sim.outcome.metrics import Goals, Measured, References, measure, sections_for
 from sim.outcome.outcomes import Outcome, Window, outcome_of
+from sim.outcome.warmup import cold_start
 from sim.routing.answers import Answers
 from sim.routing.patterns import Pattern
 from sim.routing.plan import Plan, Planner
@@ -222,7 +223,8 @@ class Run:
             status="unstable" if overloaded else "ok",
             estimates=measured.estimates,
             absent=measured.absent,
-            warnings=tuple(
+            warnings=_cold(outcomes, overloaded)
+            + tuple(
                 f"{model} is offered {_loads(outcomes)[model]:.2f} times the work it can do: its queue grows for as "
                 "long as the run lasts, so latencies depend on the length of the run"
                 for model in overloaded
@@ -248,6 +250,17 @@ class Run:
     def _notes(self) -> tuple[str, ...]:
         notes = [f"{name}: {note}" for name, trace in self._scene.inputs.traces.items() for note in trace.notes]
         return (*notes, *self._scene.quality.notes, *warnings_of(self.experiment))
+
+
+def _cold(outcomes: Sequence[Outcome], overloaded: Sequence[str]) -> tuple[str, ...]:
+    """Warn of a warm-up that looks too short; a system that only ever fills is told of in other words."""
+    count = 0 if overloaded else cold_start([outcome.log.latency_ns for outcome in outcomes])
+    if not count:
+        return ()
+    log = outcomes[0].log
+    after_s = int(log.arrival_ns[min(count, len(log.arrival_ns) - 1)]) / _NS
+    what = f"the first {count:,} requests look unlike the rest (MSER-5)"
+    return (f"{what}: a run.warm_up of {after_s:.0f}s would leave them out",)
 
 
 def _loads(outcomes: Sequence[Outcome]) -> dict[str, float]:

@@ -6,13 +6,19 @@ the user's warm-up and this module only says when it looks too short.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.columns import Ints
+
 BATCH = 5
 """Observations averaged into one before the search, against noise (White 1997)."""
+
+_TOLERATED = 100
+"""A cut of less than one in so many observations is not worth a warning."""
 
 LEAST_KEPT = 5
 """Batches that a cut leaves at least: the variance of a handful of them is small by luck."""
@@ -28,6 +34,18 @@ class Truncation:
 
     observations: int
     settled: bool
+
+
+def cold_start(columns: Sequence[Ints]) -> int:
+    """Give how many measured requests look like a system that is still filling; 0 where there is no sign of it.
+
+    `columns` are the latencies of each replication, int64 ns in order of arrival. Their mean over the replications,
+    request by request, shows the transient that single ones hide (Welch 1983). One per cent of the series is let pass.
+    """
+    length = min((len(column) for column in columns), default=0)
+    mean = sum((column[:length] for column in columns), start=np.zeros(length)) / max(len(columns), 1)
+    found = mser_5(mean)
+    return found.observations if found.observations * _TOLERATED > length else 0
 
 
 def mser_5(series: NDArray[np.float64]) -> Truncation:

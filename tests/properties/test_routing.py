@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import FLEET, Setting, setting
 
-from sim.engine.reference import play
+from sim.engine import play
 from sim.outcome.bill import leg_costs, sum_by
 from sim.routing.plan import Cause, Plan
 

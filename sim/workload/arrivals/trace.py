@@ -15,7 +15,7 @@ from sim.schema import Spec
 from sim.units import DurationNs, PositiveDurationNs
 from sim.workload.arrivals.process import ArrivalProcess
 from sim.workload.calendar import Calendar
-from sim.workload.traces import Trace, TraceFormat, replay, speed_up, window
+from sim.workload.traces import Trace, TraceFormat, replay, speed_up, window, without_failed
 
 _NS = 1_000_000_000
 
@@ -51,10 +51,11 @@ class TraceReplay(ArrivalProcess):
     bootstrap); without it arrivals stop where the trace stops."""
 
     def load(self, base: Path) -> Trace:
-        """Read the file (relative to `base`), cut the window and change the speed."""
+        """Read the file (relative to `base`), cut the window, leave out failures and change the speed."""
         trace = self.source.load(base)
         if self.window is not None:
             trace = window(trace, self.window.start, self.window.end)
+        trace = without_failed(trace)
         return speed_up(trace, self.speed_up) if self.speed_up != 1.0 else trace
 
     def blocks(self, trace: Trace, streams: Streams, source: str) -> Iterator[tuple[Ints, Ints | None]]:

@@ -15,7 +15,7 @@ from sim.workload.traces.columns import ColumnNames, ColumnsTrace
 from sim.workload.traces.mooncake import MooncakeTrace
 from sim.workload.traces.replay import TraceBlock, circle_ns, replay
 from sim.workload.traces.source import TraceSource
-from sim.workload.traces.trace import Labels, Trace, speed_up, window
+from sim.workload.traces.trace import Labels, Trace, speed_up, window, without_failed
 
 TraceFormat: TypeAlias = Annotated[
     AzureLlmTrace | BurstGptTrace | ColumnsTrace | MooncakeTrace, Field(discriminator="format")
@@ -46,4 +46,5 @@ __all__ = [
     "replay",
     "speed_up",
     "window",
+    "without_failed",
 ]

@@ -31,8 +31,8 @@ class Trace:
     `arrival_ns` int64[n], non-decreasing from 0; `input_tokens` int64[n] counts the whole prompt, `cached_tokens`
     int64[n] the part of it that a prompt cache would have held; `output_tokens` int64[n]; `task` and `segment` are
     names as codes; `failed` bool[n] marks requests that were not answered (0 output tokens): they arrived, but they are
-    no finished work. `rows_read` rows stood in the file, `notes` say what was done to them, `origin` is the time of the
-    first request (ISO 8601, UTC), empty where the file has no dates.
+    no finished work and are not replayed. `rows_read` rows stood in the file, `notes` say what was done to them,
+    `origin` is the time of the first request (ISO 8601, UTC), empty where the file has no dates.
     """
 
     arrival_ns: Ints
@@ -71,9 +71,6 @@ def assemble(trace: Trace) -> Trace:
         late = int(np.count_nonzero(arrival_ns < np.maximum.accumulate(arrival_ns)))
         notes.append(f"{late:,} of {len(arrival_ns):,} rows were out of order: sorted by arrival")
         trace = trace.take(np.argsort(arrival_ns, kind="stable").astype(np.int64))
-    if trace.failed is not None:
-        failures = int(np.count_nonzero(trace.failed))
-        notes.append(f"{failures:,} of {len(trace):,} requests have 0 output tokens: kept, marked as failed")
     return dataclasses.replace(trace, arrival_ns=trace.arrival_ns - trace.arrival_ns[0], notes=tuple(notes))
 
 
@@ -97,6 +94,22 @@ def window(trace: Trace, start_ns: int, end_ns: int | None = None) -> Trace:
         origin = utc_text(int(np.datetime64(origin.removesuffix("Z"), "ns").astype(np.int64)) + shift)
     notes = (*trace.notes, f"a window of {last - first:,} of {len(trace):,} requests is used")
     return dataclasses.replace(kept, arrival_ns=kept.arrival_ns - shift, origin=origin, notes=notes)
+
+
+def without_failed(trace: Trace) -> Trace:
+    """Leave out the requests that were not answered: how long their answers would have been is not recorded.
+
+    Played as they stand they would be calls of no length: free, instant and a success. InvalidInput when none is left.
+    """
+    if trace.failed is None:
+        return trace
+    answered = np.flatnonzero(~trace.failed)
+    if not len(answered):
+        raise InvalidInput("every request of the trace failed (0 output tokens): nothing can be replayed")
+    left_out = len(trace) - len(answered)
+    note = f"{left_out:,} of {len(trace):,} requests failed (0 output tokens): not played, their answers have no length"
+    kept = trace.take(answered)
+    return dataclasses.replace(kept, failed=None, notes=(*trace.notes, note))
 
 
 def speed_up(trace: Trace, factor: float) -> Trace:

@@ -264,6 +264,31 @@ def test_a_threshold_outside_probabilities_is_warned_of(bound: float, verdict: s
     assert f"escalates {verdict}" in warning
 
 
+def test_a_share_of_a_blind_score_is_warned_of() -> None:
+    """If the lowest share is to escalate by a score with AUROC 0.5, the warning says that all answers tie."""
+    pattern = {"name": "odd", "kind": "cascade", "ladder": ["small", "large"], "escalate_when": {"lowest": "20%"}}
+    blind = {**pattern, "verify": {"auroc": 0.5}}
+    assert warnings_of(sim.from_mapping(good(patterns=[pattern]))) == []
+    (warning,) = warnings_of(sim.from_mapping(good(patterns=[blind])))
+    assert warning == "odd: AUROC 0.5 says nothing of small's answers: all tie, so lowest escalates them all"
+
+
+def test_a_signal_that_no_rule_uses_is_warned_of() -> None:
+    """If a signal is declared for all patterns or for one, and no rule asks for it, the warning names it."""
+    pattern = {
+        "name": "p",
+        "kind": "pre_route",
+        "rules": [{"when": {"label": "chat"}, "to": "large"}],
+        "otherwise": "small",
+        "signals": {"mine": {"kind": "similarity", "auroc": 0.7}},
+    }
+    signals = {"label": {"kind": "task_class", "accuracy": 0.9}, "sure": {"kind": "confidence"}}
+    assert warnings_of(sim.from_mapping(good(patterns=[pattern], signals=signals))) == [
+        "the signal 'sure' is used by no rule",
+        "p: the signal 'mine' is used by no rule",
+    ]
+
+
 def test_a_segment_rule_without_segments_is_refused() -> None:
     """If a rule names a segment and the workload has none, no request could ever meet it."""
     rule = {"when": {"segment": "paid"}, "to": "large"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -229,3 +230,20 @@ def test_thresholds_that_are_odd_are_noted() -> None:
     uphill = {**CASCADE, "ladder": ["large", "small"]}
     notes = experiment(patterns=[uphill]).run(workers=1, replications=1).result.notes
     assert "cascade: large is dearer than small, which it spares" in notes
+
+
+def test_a_warm_up_that_is_too_short_is_warned_of() -> None:
+    """If a busy system starts empty and nothing is left out, the pattern carries a warning that says how much to."""
+    busy = {"small": {"price": {"input_mtok": 1}, "service": "1s", "capacity": {"concurrency": 40}}}
+    sections = {
+        "workload": {**EXPERIMENT["workload"], "arrivals": {"kind": "poisson", "rate_per_s": 39.5}},
+        "fleet": busy,
+        "quality": {"acceptance": {"t": {"small": 0.9}}},
+        "patterns": [],
+    }
+    found = experiment(run={"requests": 4_000, "replications": 20}, **sections).run(workers=1).result
+    (warning,) = next(iter(found.patterns.values())).warnings
+    assert re.fullmatch(
+        r"the first [\d,]+ requests look unlike the rest \(MSER-5\): a run\.warm_up of \d+s would leave them out",
+        warning,
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from naive import Stages, itinerary_of
 
+from sim.engine import play
 from sim.engine.log import LegLog
-from sim.engine.reference import play
 from sim.outcome.latency import waits
 from sim.routing.itinerary import UNLIMITED
 from sim.routing.plan import Plan

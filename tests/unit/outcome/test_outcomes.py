@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import sim
+from sim.engine import play
 from sim.engine.log import LegLog
-from sim.engine.reference import play
 from sim.experiment.simulate import Scene
 from sim.outcome.outcomes import Outcome, Window, outcome_of
 from sim.routing.plan import Cause, Plan

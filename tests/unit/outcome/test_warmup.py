@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.outcome.warmup import BATCH, LEAST_KEPT, Truncation, mser_5
+from sim.outcome.warmup import BATCH, LEAST_KEPT, Truncation, cold_start, mser_5
 
 SERIES = st.lists(st.integers(-20, 20), min_size=50, max_size=200)
 
@@ -83,3 +83,14 @@ def test_not_finite_is_refused() -> None:
     """A NaN in the series is an error."""
     with pytest.raises(ValueError, match="finite"):
         mser_5(np.array([math.nan] * 100))
+
+
+def test_a_start_that_single_runs_hide_shows_in_their_mean() -> None:
+    """If every replication is slow to fill under heavy noise, the mean over them shows where it has filled."""
+    rng = np.random.default_rng(3)
+    transient = 2.0 * np.exp(-np.arange(2_000) / 100)
+    columns = [((5 - transient + rng.exponential(1, 2_000)) * 1e9).astype(np.int64) for _ in range(40)]
+    assert 100 <= cold_start(columns) <= 500
+    steady = [((5 + rng.exponential(1, 2_000)) * 1e9).astype(np.int64) for _ in range(40)]
+    assert cold_start(steady) == 0
+    assert cold_start([]) == 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import InvalidInput
-from sim.workload.traces import Labels, Trace, speed_up, window
+from sim.workload.traces import Labels, Trace, speed_up, window, without_failed
 
 DAY_NS = 86_400 * 10**9
 
@@ -76,3 +76,20 @@ def test_a_trace_cannot_outlast_the_clock() -> None:
     """Slowing a trace beyond 292 years is refused rather than wrapped around."""
     with pytest.raises(ValueError, match="292 years"):
         speed_up(trace_of([0, 300 * DAY_NS]), 1e-3)
+
+
+def test_failures_are_left_out_of_a_replay_and_counted() -> None:
+    """If requests were not answered, the others keep their times, and a note says how many are not played."""
+    kept = without_failed(trace_of([0, 10, 20], failed=np.array([False, True, False])))
+    assert kept.arrival_ns.tolist() == [0, 20]
+    assert kept.input_tokens is not None
+    assert kept.input_tokens.tolist() == [0, 2]
+    assert kept.notes == ("1 of 3 requests failed (0 output tokens): not played, their answers have no length",)
+    whole = trace_of([0, 10])
+    assert without_failed(whole) is whole
+
+
+def test_a_trace_of_failures_is_refused() -> None:
+    """If no request was answered, there is nothing to replay."""
+    with pytest.raises(InvalidInput, match="every request of the trace failed"):
+        without_failed(trace_of([0, 10], failed=np.array([True, True])))

@@ -40,6 +40,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
     return [
         *_files(experiment),
         *_models(experiment),
+        *_roles(experiment),
         *_patterns(experiment),
         *_baseline(experiment),
         *_quality(experiment),
@@ -81,6 +82,20 @@ def _models(experiment: Experiment) -> Iterator[Issue]:
         for model in getattr(experiment.spec.quality, section):
             if model not in fleet:
                 yield _unknown(experiment, ("quality", section, model), "model", model, fleet)
+
+
+def _roles(experiment: Experiment) -> Iterator[Issue]:
+    """Yield fleets in which it cannot be told which model is cheap: a price by the hour depends on the traffic."""
+    fleet = experiment.spec.fleet
+    hourly = [name for name, model in fleet.items() if model.price.replica_hour_usd]
+    tiers = {model.tier for model in fleet.values()}
+    if hourly and len(fleet) > 1 and not {"cheap", "frontier"} <= tiers:
+        yield _issue(
+            experiment,
+            ("fleet", hourly[0]),
+            "is paid by the hour, so prices do not tell which model is cheap and which is frontier",
+            "write tier: cheap at one model of the fleet and tier: frontier at another",
+        )
 
 
 def _unknown(experiment: Experiment, place: Place, what: str, name: str, known: Iterable[str]) -> Issue:
@@ -134,8 +149,9 @@ def _outcomes(experiment: Experiment) -> Iterator[Issue]:
         yield _issue(experiment, ("outcomes", "models"), f"the outcome table has no column for {model!r}")
     for model in [name for name in columns if name not in spec.fleet]:
         yield _unknown(experiment, ("outcomes", "models", model), "model", model, spec.fleet)
-    if spec.quality.acceptance:
-        yield _issue(experiment, ("quality", "acceptance"), "stands beside an outcome table, which says it already")
+    for key in ("acceptance", "dependence", "right_when_cheap_wrong"):
+        if getattr(spec.quality, key):
+            yield _issue(experiment, ("quality", key), "stands beside an outcome table, which says it already")
     if spec.quality.outcomes == "fit" and not spec.workload.tasks:
         yield _issue(experiment, ("quality", "outcomes"), "a fitted table needs task classes in the workload")
 
@@ -260,6 +276,7 @@ def warnings_of(experiment: Experiment) -> list[str]:
                 )
             found += _odd_thresholds(pattern, measured=spec.outcomes is not None)
             found += _blind_checks(experiment, pattern)
+            found += _selected(pattern)
     return found + _unused_signals(experiment)
 
 
@@ -284,6 +301,18 @@ def _blind_checks(experiment: Experiment, pattern: Cascade) -> Iterator[str]:
         auroc = pattern.verify.auroc if pattern.verify is not None and pattern.verify.auroc is not None else own
         if rule.lowest and auroc == _BLIND:
             yield f"{pattern.name}: AUROC 0.5 says nothing of {model}'s answers: all tie, so lowest escalates them all"
+
+
+def _selected(pattern: Cascade) -> Iterator[str]:
+    """Yield rungs at which `lowest` is not the share of those who get there."""
+    rules = pattern.escalate_when if isinstance(pattern.escalate_when, list) else [pattern.escalate_when]
+    for rung, (model, rule) in enumerate(zip(pattern.ladder[:-1], itertools.cycle(rules), strict=False)):
+        if rule.lowest and (rung or pattern.rules):
+            before = "earlier rungs" if rung else "the rules in front"
+            yield (
+                f"{pattern.name}: lowest {rule.lowest:.0%} is a share of the answers that {model} would give to all "
+                f"requests; {before} decide who gets there, so that another share of those escalates"
+            )
 
 
 def _odd_thresholds(pattern: Cascade, *, measured: bool) -> Iterator[str]:

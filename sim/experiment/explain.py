@@ -12,6 +12,8 @@ from sim.experiment.crosscheck import warnings_of
 from sim.experiment.simulate import Scene
 from sim.fleet.capacity import servers_of
 from sim.units import show_fraction, show_seconds
+from sim.workload.arrivals.trace import TraceReplay
+from sim.workload.sources import processes_of
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
@@ -79,7 +81,7 @@ class Explanation:
             "values and where they come from",
             *shown,
             "",
-            f"load at {self.arrival_rate_per_s:.4g} requests/s (from the first {self.pilot_requests:,} requests)",
+            f"load at {self.arrival_rate_per_s:.4g} requests/s (services from the first {self.pilot_requests:,} requests)",
             *self._load_lines(),
             *([""] if self.warnings else []),
             *(f"warning: {warning}" for warning in self.warnings),
@@ -113,7 +115,8 @@ def explain(experiment: Experiment) -> Explanation:
     scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
     requests = scene.requests(0, most=PILOT_REQUESTS)
     answers = scene.answers(requests)
-    rate = _rate_per_s(requests.arrival_ns)
+    traced = any(isinstance(process, TraceReplay) for process in processes_of(scene.spec.workload).values())
+    rate = _rate_per_s(requests.arrival_ns) if traced else scene.spec.workload.rate_per_s()
     loads = [
         load
         for pattern in scene.line_up.patterns

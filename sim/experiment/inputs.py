@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sim.columns import Floats
 from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, dotted
+from sim.units import format_duration
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.requests import Inputs
 from sim.workload.sources import processes_of
@@ -94,7 +95,23 @@ def _trace_issues(experiment: Experiment, traces: Mapping[str, Trace]) -> Iterat
             bare = [t for t, task in workload.tasks.items() if getattr(task, column) is None]
             if getattr(trace, column) is None and bare:
                 yield _issue(experiment, place, f"the trace has no {column} and neither has task class {bare[0]!r}")
+        yield from _too_short(experiment, name, place, trace)
     yield from _mixed_tokens(experiment, traces)
+
+
+def _too_short(experiment: Experiment, name: str, place: Place, trace: Trace) -> Iterator[Issue]:
+    """Yield a trace that ends before the run: what comes after it would count as a time without requests."""
+    process = processes_of(experiment.spec.workload)[name]
+    duration, last_ns = experiment.spec.run.duration, int(trace.arrival_ns[-1])
+    endless = isinstance(process, TraceReplay) and process.bootstrap is not None
+    mean_gap_ns = last_ns // max(len(trace) - 1, 1)
+    if duration is not None and not endless and last_ns + mean_gap_ns < duration:
+        yield _issue(
+            experiment,
+            place,
+            f"the trace ends after {format_duration(last_ns)}, before the run does; write bootstrap: 1m to go on with "
+            "random parts of it, or leave out run.duration",
+        )
 
 
 def _mixed_tokens(experiment: Experiment, traces: Mapping[str, Trace]) -> Iterator[Issue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,9 +23,9 @@ from sim.experiment.result import PatternResult, RunResult
 from sim.experiment.spec import ExperimentSpec
 from sim.experiment.summary import metric_columns
 from sim.experiment.workers import play_all
+from sim.outcome import stability
 from sim.outcome.metrics import Goals, Measured, References, measure, sections_for
 from sim.outcome.outcomes import Outcome, Window, outcome_of
-from sim.outcome.warmup import cold_start
 from sim.routing.answers import Answers
 from sim.routing.patterns import Pattern
 from sim.routing.plan import Plan, Planner
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
 
 _NS = 1_000_000_000
-_FULL = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,11 @@ def play_replication(scene: Scene, replication: int, engine: str) -> list[Outcom
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
         log = play(plan.itinerary, engine)
-        outcomes.append(outcome_of(plan, log, answers, fleet=scene.spec.fleet, window=window, sections=sections))
+        outcomes.append(
+            outcome_of(
+                plan, log, answers, fleet=scene.spec.fleet, kept=pattern.all_models(), window=window, sections=sections
+            )
+        )
     return outcomes
 
 
@@ -216,19 +220,18 @@ class Run:
     def _pattern(self, pattern: Pattern) -> PatternResult:
         outcomes = self.outcomes[pattern.name]
         measured = self._measure(pattern)
-        overloaded = [model for model, load in _loads(outcomes).items() if load >= _FULL]
+        loads = stability.loads(outcomes, self._scene.spec.run.level)
+        unstable = bool(stability.overloaded(loads))
+        if unstable and "goodput" in measured.estimates:
+            del measured.estimates["goodput"]
+            measured.absent["goodput"] = "the system is unstable: what is answered falls ever further behind"
         return PatternResult(
             name=pattern.name,
             kind=str(getattr(pattern, "kind", "")),
-            status="unstable" if overloaded else "ok",
+            status="unstable" if unstable else "ok",
             estimates=measured.estimates,
             absent=measured.absent,
-            warnings=_cold(outcomes, overloaded)
-            + tuple(
-                f"{model} is offered {_loads(outcomes)[model]:.2f} times the work it can do: its queue grows for as "
-                "long as the run lasts, so latencies depend on the length of the run"
-                for model in overloaded
-            ),
+            warnings=tuple(stability.warnings(outcomes, loads)),
         )
 
     def _measure(self, pattern: Pattern) -> Measured:
@@ -249,27 +252,19 @@ class Run:
 
     def _notes(self) -> tuple[str, ...]:
         notes = [f"{name}: {note}" for name, trace in self._scene.inputs.traces.items() for note in trace.notes]
-        return (*notes, *self._scene.quality.notes, *warnings_of(self.experiment))
+        return (*notes, *self._given(), *self._scene.quality.notes, *warnings_of(self.experiment))
 
-
-def _cold(outcomes: Sequence[Outcome], overloaded: Sequence[str]) -> tuple[str, ...]:
-    """Warn of a warm-up that looks too short; a system that only ever fills is told of in other words."""
-    count = 0 if overloaded else cold_start([outcome.log.latency_ns for outcome in outcomes])
-    if not count:
-        return ()
-    log = outcomes[0].log
-    after_s = int(log.arrival_ns[min(count, len(log.arrival_ns) - 1)]) / _NS
-    what = f"the first {count:,} requests look unlike the rest (MSER-5)"
-    return (f"{what}: a run.warm_up of {after_s:.0f}s would leave them out",)
-
-
-def _loads(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Give offered load over servers by model, for models with a queue, pooled over replications."""
-    window = sum(outcome.window.length_ns for outcome in outcomes)
-    loads = {}
-    for number, model in enumerate(outcomes[0].log.models):
-        servers = outcomes[0].model_logs[number].servers
-        if servers and window:
-            offered = sum(outcome.model_logs[number].offered_ns for outcome in outcomes)
-            loads[model] = offered / (window * servers)
-    return loads
+    def _given(self) -> Iterator[str]:
+        """Say what every replication shares, and the intervals therefore leave out."""
+        inputs = self._scene.replayed
+        for name in inputs.traces:
+            yield (
+                f"{name}: every replication begins with the same recorded arrivals; intervals hold given this trace "
+                "and do not say how another day would differ"
+            )
+        if inputs.table is not None:
+            half = 100 * 1.96 * 0.5 / math.sqrt(inputs.table.rows)
+            yield (
+                f"outcomes: every replication asks from the same {inputs.table.rows:,} rows; intervals hold given "
+                f"these rows, which as a sample of all prompts tell an acceptance to within {half:.2g} points at worst"
+            )

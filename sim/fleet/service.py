@@ -41,7 +41,7 @@ class Stall(Spec):
 
 
 class TokenService(Spec):
-    """Time to first token, then output tokens at the pace of the inter-token latency, and a rare stall."""
+    """Time to first token, then the other output tokens at the pace of the inter-token latency, and a rare stall."""
 
     ttft: DurationLaw
     """Time to first token of an unqueued call; a shifted lognormal fits hosted models best."""
@@ -51,14 +51,14 @@ class TokenService(Spec):
     """A rare pause before the first token."""
 
     def times(self, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:
-        """Give the service times of `model` for every request: TTFT + output tokens x inter-token latency."""
+        """Give the service times of `model` for every request: TTFT + (output tokens - 1) x inter-token latency."""
         ttft = self.ttft.quantile(draws.uniform(Purpose.TTFT, model))
         if self.stall is not None:
             stalled = draws.uniform(Purpose.STALL, model) < self.stall.share
             ttft = ttft + np.where(stalled, self.stall.time.quantile(draws.uniform(Purpose.STALL_SIZE, model)), 0.0)
         ttft_ns = as_int64(ttft)
         pace = self.inter_token.quantile(draws.uniform(Purpose.DECODE, model))
-        return ServiceTimes(ttft_ns + as_int64(output_tokens * pace), ttft_ns)
+        return ServiceTimes(ttft_ns + as_int64(np.maximum(output_tokens - 1, 0) * pace), ttft_ns)
 
 
 def service_times(service: Service, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:

@@ -31,6 +31,9 @@ SECTIONS = 10
 ENOUGH_BEYOND = 100
 """Observations beyond a quantile that each replication or section needs; with fewer the estimate itself is biased."""
 
+ENOUGH_EVENTS = 10
+"""Events and non-events below which the spread of a share between replications says little."""
+
 MOST_CORRELATION = 0.3
 """Lag-1 correlation of section values above which sections are no stand-in for replications."""
 
@@ -80,6 +83,19 @@ def ratio_interval(
     spread = _half_width([x - mean for _, x in pairs], level)
     few = spread >= abs(mean) or (sectioned and _dependent([y / x for y, x in pairs if x]))
     return Interval(found.value, found.lower, found.upper, few_data=few)
+
+
+def share_interval(interval: Interval, events: float, count: float, *, chance: bool) -> Interval:
+    """Interval of a share, made honest at its ends: kept within [0, 1], and not trusted with few events.
+
+    With fewer than 10 events (or others) in all replications together the spread between replications says little, and
+    with none at all nothing: 0 of n events still allows 3/n (Hanley and Lippman-Hand 1983). `chance` is false for a
+    share that is none or all whatever happens.
+    """
+    few = interval.few_data or (chance and min(events, count - events) < ENOUGH_EVENTS)
+    lower = None if interval.lower is None else max(interval.lower, 0.0)
+    upper = None if interval.upper is None else min(interval.upper, 1.0)
+    return Interval(interval.value, lower, upper, few_data=few)
 
 
 def quantile_interval(samples: Sequence[Sample], q: float, level: float = 0.95) -> Interval | None:

@@ -16,7 +16,7 @@ class Waits:
     """Per request, int64 nanoseconds from its arrival.
 
     `latency_ns` to the end of the last leg the user waits for; `ttft_ns` to the first visible token; `queueing_ns` the
-    time without service on the way: latency less the time in which an awaited leg was served.
+    queueing on the way: of each stage, that of the leg the stage waited for.
     """
 
     latency_ns: Ints

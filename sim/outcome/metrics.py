@@ -12,9 +12,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.columns import Bools, Floats, Ints
+from sim.outcome.bill import total
 from sim.outcome.catalogue import metric_of
 from sim.outcome.estimates import Estimate
-from sim.outcome.intervals import SECTIONS, Interval, quantile_interval, quantile_ratio_interval, ratio_interval
+from sim.outcome.intervals import (
+    SECTIONS,
+    Interval,
+    quantile_interval,
+    quantile_ratio_interval,
+    ratio_interval,
+    share_interval,
+)
 from sim.outcome.outcomes import Outcome, RequestLog
 from sim.routing.plan import Cause
 
@@ -125,7 +133,11 @@ class _Measurement:
         baseline, outcomes = reference
         interval = quantile_ratio_interval(
             [_masked(outcome.log, lambda log: log.latency_ns, mask) for outcome in self.outcomes],
-            [outcome.log.latency_ns for outcome in outcomes],
+            # the same requests on both sides: those that escalate are longer and harder than others
+            [
+                other.log.latency_ns if mask is None else other.log.latency_ns[mask(own.log)]
+                for own, other in zip(self.outcomes, outcomes, strict=True)
+            ],
             q,
             self.level,
         )
@@ -195,18 +207,17 @@ class _Measurement:
 
     def _segment_sums(self, outcomes: Sequence[Outcome], code: int) -> tuple[Floats, Floats]:
         """Give USD and number of requests of one segment, for each section."""
-        logs = [outcome.log for outcome in outcomes]
-        mine = [part for log in logs for part in np.array_split(log.segment == code, self.sections)]
-        cost = [part for log in logs for part in np.array_split(log.cost_nano, self.sections)]
-        spent = [int(nano[flag].sum()) / _NANO for nano, flag in zip(cost, mine, strict=True)]
+        mine = [part for o in outcomes for part in np.split(o.log.segment == code, o.cuts)]
+        cost = [part for o in outcomes for part in np.split(o.log.cost_nano, o.cuts)]
+        spent = [total(nano[flag]) / _NANO for nano, flag in zip(cost, mine, strict=True)]
         return np.array(spent), np.array([float(flag.sum()) for flag in mine])
 
     def _spent(self, outcomes: Sequence[Outcome]) -> list[float]:
         """Give the nano-dollars of each section, with its part of what the replicas cost."""
         return [
-            int(part.sum()) + outcome.replica_nano / self.sections
+            total(part) + outcome.replica_nano / self.sections
             for outcome in outcomes
-            for part in np.array_split(outcome.log.cost_nano, self.sections)
+            for part in np.split(outcome.log.cost_nano, outcome.cuts)
         ]
 
     # ---- quality
@@ -234,25 +245,27 @@ class _Measurement:
             )
 
     def _acceptable(self, outcomes: Sequence[Outcome]) -> tuple[Floats, Floats]:
-        parts = [part for o in outcomes for part in np.array_split(o.log.acceptable, self.sections)]
+        parts = [part for o in outcomes for part in np.split(o.log.acceptable, o.cuts)]
         return np.array([float(part.sum()) for part in parts]), np.array([float(len(part)) for part in parts])
 
     # ---- rates
 
     def _rates(self) -> None:
-        self._share("escalation.rate", lambda log: log.escalated)
+        self._share("escalation.rate", lambda log: log.escalated, chance=self.references.first is not None)
         if self.references.first is not None:
             for group, mask in self._groups().items():
                 if group.split(".")[0] in {"segment", "task"}:
                     self._share(f"escalation.rate.{group}", lambda log: log.escalated, mask)
-        for route in _names(self.outcomes, lambda log: log.routes):
-            self._share(f"route.{route}.share", _is(route, lambda log: log.routes, lambda log: log.route))
+        routes = _names(self.outcomes, lambda log: log.routes)
+        for route in routes:
+            chosen = _is(route, lambda log: log.routes, lambda log: log.route)
+            self._share(f"route.{route}.share", chosen, chance=len(routes) > 1)
         self._share("refusal.rate", lambda log: log.refused)
         good = np.array([float(self._good(outcome.log).sum()) for outcome in self.outcomes])
         count = np.array([float(len(outcome.log.arrival_ns)) for outcome in self.outcomes])
         seconds = np.array([outcome.window.length_ns / _NS for outcome in self.outcomes])
         self._pairs("goodput", good, seconds, "the measured window has no length", sectioned=False)
-        self._pairs("throughput", count, seconds, "the measured window has no length", sectioned=False)
+        self._pairs("arrival.rate", count, seconds, "the measured window has no length", sectioned=False)
 
     def _good(self, log: RequestLog) -> Bools:
         good = log.acceptable
@@ -288,22 +301,29 @@ class _Measurement:
     # ---- from numbers to estimates
 
     def _parts(self, column: Callable[[RequestLog], Ints]) -> list[Ints]:
-        return [part for outcome in self.outcomes for part in np.array_split(column(outcome.log), self.sections)]
+        return [part for outcome in self.outcomes for part in np.split(column(outcome.log), outcome.cuts)]
 
-    def _share(self, metric: str, flag: Callable[[RequestLog], Bools], mask: Mask | None = None) -> None:
-        self._ratio(
-            metric,
-            lambda log: (_chosen(flag(log).astype(np.float64), mask, log), _ones(mask, log)),
-            reason="no request is in this group",
-        )
+    def _share(
+        self, metric: str, flag: Callable[[RequestLog], Bools], mask: Mask | None = None, *, chance: bool = True
+    ) -> None:
+        """Measure a share of requests; where `chance` has no say in it, a share of none or all is certain."""
+        above, below = self._sums(lambda log: (_chosen(flag(log).astype(np.float64), mask, log), _ones(mask, log)))
+        interval = ratio_interval(above, below, self.level, sectioned=self.sections > 1)
+        if interval is not None:
+            interval = share_interval(interval, above.sum(), below.sum(), chance=chance)
+        self._put(metric, interval, "no request is in this group")
 
     def _ratio(self, metric: str, columns: Callable[[RequestLog], tuple[Floats, Floats]], *, reason: str) -> None:
+        self._pairs(metric, *self._sums(columns), reason)
+
+    def _sums(self, columns: Callable[[RequestLog], tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+        """Give the sums of two columns, for each replication or section."""
         above, below = [], []
         for outcome in self.outcomes:
             values, weights = columns(outcome.log)
-            above += [part.sum() for part in np.array_split(values, self.sections)]
-            below += [part.sum() for part in np.array_split(weights, self.sections)]
-        self._pairs(metric, np.array(above), np.array(below), reason)
+            above += [part.sum() for part in np.split(values, outcome.cuts)]
+            below += [part.sum() for part in np.split(weights, outcome.cuts)]
+        return np.array(above), np.array(below)
 
     def _pairs(
         self, metric: str, above: Floats, below: Floats, reason: str, *, baseline: str = "", sectioned: bool = True

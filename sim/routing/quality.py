@@ -26,7 +26,8 @@ class Confidence(Spec):
     """How well a model's own confidence tells its acceptable answers from the others."""
 
     auroc: Auroc | dict[str, Auroc] = DEFAULT_AUROC
-    """0.5 is useless, 1 an oracle; one number, or one per task class."""
+    """0.5 is useless, 1 an oracle; one number, or one per task class. Either way within a task class: measured over
+    classes of different difficulty together it comes out higher."""
     miscalibration: Miscalibration = Miscalibration()
     """How the stated probability differs from the calibrated one."""
 

@@ -79,9 +79,7 @@ def draw_requests(
         tasks, task = _tasks(workload, inputs.traces, segments, segment, draw)
         table_row = None if inputs.table is None else _rows_by_task(streams, inputs.table, tasks, task)
     classes = tuple(workload.tasks.get(name, workload.default_task) for name in tasks)
-    given = _given_tokens("input_tokens", inputs.traces, draw)
-    if given is None and rows_are_requests and inputs.table is not None and inputs.table.input_tokens is not None:
-        given = inputs.table.input_tokens[table_row]
+    given = _recorded_prompts(inputs, table_row if rows_are_requests else None, draw)
     difficulty = normal_quantile(draw.uniform(Purpose.DIFFICULTY))
     input_tokens, difficulty = _input_tokens(classes, task, given, difficulty, draw)
     cached = _given_tokens("cached_tokens", inputs.traces, draw)
@@ -205,14 +203,14 @@ def _given_tokens(column: str, traces: Mapping[str, Trace], draw: _Draw) -> Ints
 
 
 def _input_tokens(
-    classes: tuple[TaskClass, ...], task: Ints, given: Ints | None, luck: Floats, draw: _Draw
+    classes: tuple[TaskClass, ...], task: Ints, given: _Prompts | None, luck: Floats, draw: _Draw
 ) -> tuple[Ints, Floats]:
     """Give prompt tokens and difficulty, correlated per task class as `lengths` says.
 
     Drawn tokens follow the difficulty; given tokens stay as they are and the difficulty follows their rank. Either way
     the difficulty stays standard normal and the token law what was written.
     """
-    tokens = np.empty(len(task), dtype=np.int64) if given is None else given
+    tokens = np.empty(len(task), dtype=np.int64) if given is None else given.tokens
     difficulty = luck.copy()
     own = normal_quantile(draw.uniform(Purpose.INPUT_TOKENS))
     for code, task_class in enumerate(classes):
@@ -226,12 +224,46 @@ def _input_tokens(
             latent = rho * luck[mine] + rest * own[mine]
             tokens[mine] = np.maximum(as_int64(law.quantile(normal_cdf(latent))), 0)
         elif rho and len(mine):
-            difficulty[mine] = rho * _normal_scores(given[mine]) + rest * luck[mine]
+            difficulty[mine] = rho * given.score[mine] + rest * luck[mine]
     return tokens, difficulty
 
 
-def _normal_scores(values: Ints) -> Floats:
-    """Give the normal score of each value's rank, ties sharing their middle rank (Blom 1958 with offset 1/2)."""
+@dataclass(frozen=True, slots=True)
+class _Prompts:
+    """Recorded prompt lengths: `tokens` int64, and float64 normal scores of their ranks in the whole file."""
+
+    tokens: Ints
+    score: Floats
+
+
+def _recorded_prompts(inputs: Inputs, table_row: Ints | None, draw: _Draw) -> _Prompts | None:
+    """Give the prompt lengths of traces, or else of an outcome table whose rows are the requests.
+
+    Ranks are taken in the whole file (within a task class where it names them), not among the requests of the run: what
+    becomes of a request must not depend on those that come later.
+    """
+    tokens = _given_tokens("input_tokens", inputs.traces, draw)
+    if tokens is not None:
+        score = np.empty(draw.total, dtype=np.float64)
+        for source in draw.sources:
+            trace = inputs.traces[source.name]
+            if source.rows is not None and trace.input_tokens is not None:
+                codes = None if trace.task is None else trace.task.codes
+                score[source.positions] = _normal_scores(trace.input_tokens, codes)[source.rows]
+        return _Prompts(tokens, score)
+    if table_row is None or inputs.table is None or inputs.table.input_tokens is None:
+        return None
+    scores = _normal_scores(inputs.table.input_tokens, inputs.table.task_code)
+    return _Prompts(inputs.table.input_tokens[table_row], scores[table_row])
+
+
+def _normal_scores(values: Ints, groups: Ints | None) -> Floats:
+    """Give the normal score of each value's rank in its group; ties share their middle rank (Blom 1958, offset 1/2)."""
+    if groups is not None:
+        scores = np.empty(len(values), dtype=np.float64)
+        for group in np.unique(groups):
+            scores[groups == group] = _normal_scores(values[groups == group], None)
+        return scores
     ordered = np.sort(values)
     low, high = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
     return normal_quantile((low + high) / (2 * len(values)))

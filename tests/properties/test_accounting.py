@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine import ENGINES
+from sim.engine import play
 from sim.experiment.simulate import Scene
 from sim.outcome.bill import leg_costs
 from sim.outcome.latency import waits
@@ -121,16 +121,22 @@ def test_money_is_conserved(experiment: sim.Experiment) -> None:
     answers, sections = scene.answers(requests), sections_for(experiment.spec.run.replications)
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
-        log = ENGINES["reference"](plan.itinerary)
+        log = play(plan.itinerary)
         outcome = outcome_of(
-            plan, log, answers, fleet=experiment.spec.fleet, window=scene.window(requests), sections=sections
+            plan,
+            log,
+            answers,
+            fleet=experiment.spec.fleet,
+            kept=pattern.all_models(),
+            window=scene.window(requests),
+            sections=sections,
         )
         measured = requests.arrival_ns[plan.itinerary.leg_request] >= experiment.spec.run.warm_up
         total = int(outcome.log.cost_nano.sum())
         assert total == int(leg_costs(plan, answers, experiment.spec.fleet)[measured].sum())
         assert total == int(outcome.by_cause.sum())
         assert total == int(outcome.by_model.sum()) + int(outcome.by_cause[:, STEPS].sum())
-        parts = [int(part.sum()) for part in np.array_split(outcome.log.cost_nano, sections)]
+        parts = [int(part.sum()) for part in np.split(outcome.log.cost_nano, outcome.cuts)]
         assert outcome.by_cause.sum(axis=1).tolist() == parts
 
 
@@ -142,9 +148,10 @@ def test_little_holds_for_every_model(experiment: sim.Experiment) -> None:
     answers = scene.answers(scene.requests(0))
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
-        log = ENGINES["reference"](plan.itinerary)
+        log = play(plan.itinerary)
         end = int(log.ended_ns.max(initial=0))
-        outcome = outcome_of(plan, log, answers, fleet=experiment.spec.fleet, window=Window(0, end), sections=1)
+        window, fleet = Window(0, end), experiment.spec.fleet
+        outcome = outcome_of(plan, log, answers, fleet=fleet, kept=(), window=window, sections=1)
         for number, model in enumerate(outcome.model_logs):
             mine = plan.leg_model == number
             assert model.calls == int(mine.sum())
@@ -160,7 +167,7 @@ def test_nobody_waits_less_than_nothing(experiment: sim.Experiment) -> None:
     answers = scene.answers(scene.requests(0))
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
-        found = waits(plan, ENGINES["reference"](plan.itinerary))
+        found = waits(plan, play(plan.itinerary))
         assert np.all((found.queueing_ns >= 0) & (found.queueing_ns <= found.latency_ns))
         assert np.all((found.ttft_ns >= 0) & (found.ttft_ns <= found.latency_ns))
 

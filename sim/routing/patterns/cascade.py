@@ -38,7 +38,8 @@ class EscalateWhen(Spec):
     confidence_below: float | dict[str, float] | None = None
     """Escalate below this confidence: one number, or one per task class (others are not escalated by it)."""
     lowest: Fraction | None = None
-    """Escalate this share with the lowest confidence, whatever the scale of the score."""
+    """Escalate this share with the lowest confidence, whatever the scale of the score: a share of the answers that the
+    model would give to all requests, whoever gets as far as this rung."""
     refusal: bool = False
     """Escalate refusals."""
     hedging: bool = False

@@ -55,7 +55,8 @@ class Ensemble(Pattern):
     def route(self, planner: Planner, rows: Ints) -> None:
         """Call both models at once for the sample, judge, and answer."""
         first, second = self.models
-        sampled = planner.requests.uniform(Purpose.SAMPLE, self.name)[rows] < self.sample
+        # By kind, not by the pattern's name: a sample of 5 % is part of the 10 % that another ensemble takes.
+        sampled = planner.requests.uniform(Purpose.SAMPLE, self.kind)[rows] < self.sample
         alone, both = rows[~sampled], rows[sampled]
         planner.call(rows, first)
         planner.call(both, second, cause=Cause.ANSWER, awaited=not self.shadow)
@@ -79,6 +80,6 @@ class Ensemble(Pattern):
     def _prefers_second(self, planner: Planner) -> Bools:
         """Say which answer the judge picks: right with its accuracy where one is acceptable, else a coin."""
         first, second = (planner.answers.acceptable(model) for model in self.models)
-        luck = planner.requests.uniform(Purpose.REWARD, self.name)
+        luck = planner.requests.uniform(Purpose.REWARD, *self.models)
         right = luck < self.reward_model.accuracy
         return np.where(first == second, luck < 0.5, np.where(right, second, first))  # noqa: PLR2004 - a fair coin

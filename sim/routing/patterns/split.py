@@ -39,9 +39,12 @@ class Split(Pattern):
 
     def route(self, planner: Planner, rows: Ints) -> None:
         """Call the model that each request drew."""
-        edges = np.cumsum(list(self.shares.values()))[:-1]
-        drawn = np.searchsorted(edges, planner.requests.uniform(Purpose.SAMPLE, self.name)[rows], side="right")
-        for number, model in enumerate(self.shares):
+        # In the order of the alphabet: the content hash does not know the order of the file. And by kind, not by the
+        # pattern's name: splits that are compared send the same requests the same way where their shares agree.
+        models = sorted(self.shares)
+        edges = np.cumsum([self.shares[model] for model in models])[:-1]
+        drawn = np.searchsorted(edges, planner.requests.uniform(Purpose.SAMPLE, self.kind)[rows], side="right")
+        for number, model in enumerate(models):
             mine = rows[drawn == number]
             planner.call(mine, model)
             planner.answer(mine, model)

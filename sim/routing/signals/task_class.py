@@ -65,7 +65,8 @@ class TaskClassifier(Signal):
         for true in range(len(requests.tasks)):
             mine = np.flatnonzero(requests.task == true)
             # the true class comes first, so that the same luck stays right when the accuracy rises
-            order = np.array([true, *(k for k in range(len(requests.tasks)) if k != true)], dtype=np.int64)
+            others = sorted((k for k in range(len(requests.tasks)) if k != true), key=requests.tasks.__getitem__)
+            order = np.array([true, *others], dtype=np.int64)
             edges = np.cumsum(matrix[true][order])[:-1]
             predicted[mine] = order[np.searchsorted(edges, uniform[mine], side="right")]
         return Labels(predicted, requests.tasks)

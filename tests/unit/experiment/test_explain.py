@@ -129,8 +129,8 @@ def test_it_can_be_written_as_text_and_as_json() -> None:
     assert len(parsed["loads"]) == len(explanation.loads) == 6
 
 
-def test_one_request_has_no_rate() -> None:
-    """If only one request comes, there is no rate to speak of, and nothing is divided by nothing."""
+def test_the_rate_is_that_of_the_whole_run() -> None:
+    """If the pilot sees a single request, the rate is still the workload's, and nothing is divided by nothing."""
     explanation = of(run={"requests": 1})
-    assert explanation.arrival_rate_per_s == 0
+    assert explanation.arrival_rate_per_s == 2
     assert all(load.offered_load == 0 for load in explanation.loads)

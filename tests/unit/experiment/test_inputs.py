@@ -208,3 +208,35 @@ def test_hashes_of_files_are_those_of_sha256(folder: Path) -> None:
     assert read is not None
     assert set(made.files) == {"log.csv", "table.csv"}
     assert made.files["table.csv"] == read.sha256
+
+
+def test_a_run_longer_than_its_trace_is_refused(folder: Path) -> None:
+    """If a trace ends before the run, what follows would dilute every rate: an issue, unless it goes on."""
+    workload = {"arrivals": replay(), "tasks": {"c": {}}}
+    ((path, message),) = issues(experiment(folder, workload, run={"duration": "1h"}))
+    assert path == "workload.arrivals.source.file"
+    assert message.startswith("the trace ends after 7s, before the run does; write bootstrap: 1m")
+    assert issues(experiment(folder, workload, run={"duration": "8s"})) == []
+    endless = {"arrivals": replay(bootstrap="5s"), "tasks": {"c": {}}}
+    assert issues(experiment(folder, endless, run={"duration": "1h"})) == []
+
+
+def test_the_fate_of_a_request_does_not_depend_on_later_ones(folder: Path) -> None:
+    """If difficulty follows the rank of recorded prompts, fewer requests are the first of more in every column."""
+    workload = {"arrivals": replay(), "tasks": {"c": {"lengths": {"input_with_difficulty": 0.5}}}}
+    few, many = (
+        experiment(folder, workload, run={"requests": count, "replications": 1}).run(workers=1).requests("cheap-only")
+        for count in (3, 8)
+    )
+    assert many.iloc[:3].equals(few)
+
+
+def test_what_every_replication_shares_is_said(folder: Path) -> None:
+    """If replications share a trace or a table, a note says what their intervals leave out."""
+    traced = experiment(folder, {"arrivals": replay(), "tasks": {"c": {}}}).run(workers=1).result.notes
+    assert any("intervals hold given this trace" in note for note in traced)
+    asked = {"arrivals": {"kind": "poisson", "rate_per_s": 5.0}, "default_task": TASK}
+    notes = (
+        experiment(folder, asked, outcomes=table(), run={"requests": 4, "replications": 2}).run(workers=1).result.notes
+    )
+    assert any("the same 4 rows" in note and "to within 49 points at worst" in note for note in notes)

@@ -114,7 +114,7 @@ def test_the_seed_changes_every_stochastic_number() -> None:
     """If the seed is another, so are latency, cost and acceptance of every pattern."""
     other = experiment().run(workers=1, seed=5).result.patterns
     for name, pattern in played().result.patterns.items():
-        for metric in ("latency.mean", "cost.per_1k", "quality.acceptance", "throughput"):
+        for metric in ("latency.mean", "cost.per_1k", "quality.acceptance", "arrival.rate"):
             assert other[name].estimates[metric].value != pattern.estimates[metric].value
 
 
@@ -242,8 +242,45 @@ def test_a_warm_up_that_is_too_short_is_warned_of() -> None:
         "patterns": [],
     }
     found = experiment(run={"requests": 4_000, "replications": 20}, **sections).run(workers=1).result
-    (warning,) = next(iter(found.patterns.values())).warnings
+    nearly, cold = next(iter(found.patterns.values())).warnings
+    assert re.fullmatch(r"small is offered \d+% of what it can do: only long runs are trustworthy", nearly)
     assert re.fullmatch(
         r"the first [\d,]+ requests look unlike the rest \(MSER-5\): a run\.warm_up of \d+s would leave them out",
-        warning,
+        cold,
     )
+
+
+def reversed_mappings(value: Any) -> Any:
+    """Give the same data with the keys of every mapping in the opposite order."""
+    if isinstance(value, dict):
+        return {key: reversed_mappings(inner) for key, inner in reversed(value.items())}
+    return [reversed_mappings(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_the_order_of_keys_changes_neither_hash_nor_number() -> None:
+    """If mappings are written in another order, the hash is the same, and then so is every number."""
+    data = {
+        **copy.deepcopy(EXPERIMENT),
+        "signals": {"guess": {"kind": "task_class", "accuracy": 0.6}},
+        "patterns": [SPLIT, {"name": "by-task", "kind": "pre_route", "otherwise": "small",
+                             "rules": [{"when": {"guess": ["u", "v"]}, "to": "large"}]}],
+    }  # fmt: skip
+    tasks = data["workload"]["tasks"]
+    data["workload"]["tasks"] = dict.fromkeys(("t", "u", "v"), tasks["t"])
+    data["workload"]["mix"] = {"t": 0.5, "u": 0.3, "v": 0.2}
+    data["quality"] = {"acceptance": {name: {"small": 0.8, "large": 0.9} for name in ("t", "u", "v")}}
+    one, other = sim.from_mapping(data), sim.from_mapping(reversed_mappings(data))
+    assert one.hash == other.hash
+    first, second = (run.run(workers=1).result.patterns for run in (one, other))
+    for name, pattern in first.items():
+        assert dict(pattern.estimates) == dict(second[name].estimates)
+
+
+def test_a_larger_sample_contains_the_smaller_one() -> None:
+    """If two ensembles differ in their share only, whoever is sampled by the smaller is sampled by the larger."""
+    few, many = ({**ENSEMBLE, "name": share, "sample": share} for share in ("5%", "10%"))
+    few["name"], many["name"] = "few", "many"
+    run = experiment(patterns=[few, many], run={"requests": 2_000, "replications": 1}).run(workers=1)
+    sampled = [run.requests(name).route.to_numpy() == "small+large" for name in ("few", "many")]
+    assert 50 < sampled[0].sum() < sampled[1].sum()
+    assert not np.any(sampled[0] & ~sampled[1])

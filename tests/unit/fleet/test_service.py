@@ -41,18 +41,18 @@ def times(spec: Any, tokens: Ints, model: str = "m", luck: Luck | None = None) -
 
 
 def test_total_is_ttft_plus_tokens_at_the_pace() -> None:
-    """With constant laws a call takes exactly TTFT + output tokens x inter-token latency."""
+    """With constant laws a call takes exactly TTFT + (output tokens - 1) x inter-token latency."""
     tokens = np.array([0, 1, 17, 4096], dtype=np.int64)
     served = times({"ttft": "340ms", "inter_token": "8ms"}, tokens)
     assert served.ttft_ns.tolist() == [340 * MS] * 4
-    assert served.total_ns.tolist() == [340 * MS, 348 * MS, 476 * MS, 33_108 * MS]
+    assert served.total_ns.tolist() == [340 * MS, 340 * MS, 468 * MS, 33_100 * MS]
     assert served.total_ns.dtype == served.ttft_ns.dtype == np.int64
 
 
 def test_each_call_keeps_one_pace() -> None:
-    """If the pace is drawn, it is drawn once per call: twice the tokens take twice the decode time."""
+    """If the pace is drawn, it is drawn once per call: twice the tokens after the first take twice the decode time."""
     spec = {"ttft": "100ms", "inter_token": {"p50": "8ms", "p95": "20ms"}}
-    once, twice = (times(spec, np.full(N, tokens, dtype=np.int64)) for tokens in (1, 1000))
+    once, twice = (times(spec, np.full(N, tokens, dtype=np.int64)) for tokens in (2, 1001))
     paces = once.total_ns - once.ttft_ns
     assert np.abs((twice.total_ns - twice.ttft_ns) - 1000 * paces).max() <= 501  # each is rounded to a nanosecond
     slower = np.count_nonzero(paces > 8 * MS)

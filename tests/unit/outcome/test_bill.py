@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import sim
+from sim.errors import RunError
 from sim.experiment.simulate import Scene
-from sim.outcome.bill import leg_costs, sum_by
+from sim.outcome.bill import leg_costs, sum_by, total
 from sim.routing.plan import Cause, Plan
 
 NANO = 10**9
@@ -101,3 +102,11 @@ def test_nothing_sums_to_nothing(size: int) -> None:
     """If there is no value, every sum is 0."""
     empty = np.empty(0, dtype=np.int64)
     assert sum_by(empty, empty, size).tolist() == [0] * size
+
+
+def test_sums_beyond_64_bits_are_exact() -> None:
+    """If nanoseconds add up to more than 2**63, the sum is still exact; a bill that does is refused."""
+    times = np.array([2**62, 2**62 + 1, 2**62, -5], dtype=np.int64)
+    assert total(times) == sum(times.tolist())
+    with pytest.raises(RunError, match="nine billion USD"):
+        sum_by(np.zeros(4, dtype=np.int64), times, 1)

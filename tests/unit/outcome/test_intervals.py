@@ -19,6 +19,7 @@ from sim.outcome.intervals import (
     quantile_ratio_interval,
     ratio_interval,
     sections,
+    share_interval,
     student_t,
 )
 
@@ -306,3 +307,19 @@ def test_a_level_outside_the_open_interval_is_refused() -> None:
     """Full certainty has no interval."""
     with pytest.raises(ValueError, match="confidence level"):
         ratio_interval(np.array([1.0, 2.0]), np.ones(2), level=1.0)
+
+
+@pytest.mark.parametrize(
+    ("events", "few"), [(0, True), (9, True), (10, False), (990, False), (991, True), (1000, True)]
+)
+def test_a_share_of_few_events_is_not_trusted(events: float, *, few: bool) -> None:
+    """If fewer than ten requests, or all but fewer than ten, are of the kind, the interval is marked."""
+    interval = Interval(events / 1000, 0.0, 1.0)
+    assert share_interval(interval, events, 1000, chance=True).few_data is few
+    assert not share_interval(interval, events, 1000, chance=False).few_data
+
+
+def test_a_share_stays_between_none_and_all() -> None:
+    """If the spread leads beyond 0 or 1, the bounds end there."""
+    found = share_interval(Interval(0.5, -0.1, 1.2), 50, 100, chance=True)
+    assert (found.lower, found.upper) == (0.0, 1.0)

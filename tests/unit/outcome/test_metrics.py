@@ -173,7 +173,7 @@ def test_values_are_what_the_request_log_says() -> None:
         "route.small>large.share": (log["route"] == "small>large").mean(),
         "refusal.rate": log["refused"].mean(),
         "goodput": (log["acceptable"] & (log["latency_ns"] <= 3e9)).sum() / (4 * window_s),
-        "throughput": len(log) / (4 * window_s),
+        "arrival.rate": len(log) / (4 * window_s),
     }
     found = {metric: estimates("cascade")[metric].value for metric in expected}
     assert found == pytest.approx(expected, rel=1e-9)
@@ -296,4 +296,4 @@ def test_goals_are_inclusive() -> None:
     references = References(baseline=base, cheap=("cheap-only", outcomes["cheap-only"]), frontier=base)
     for limit, share in ((10**9, 1.0), (10**9 - 1, 0.0)):
         found = measure(*base, references, Goals(latency_ns=limit), 0.95).estimates
-        assert found["goodput"].value == pytest.approx(share * found["throughput"].value)
+        assert found["goodput"].value == pytest.approx(share * found["arrival.rate"].value)

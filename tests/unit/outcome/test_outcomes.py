@@ -65,7 +65,8 @@ def played(
     plan = setting.plan(spec, answers)
     log = play(plan.itinerary)
     measured = window or setting.window(requests)
-    outcome = outcome_of(plan, log, answers, fleet=setting.spec.fleet, window=measured, sections=sections)
+    fleet, kept = setting.spec.fleet, spec.all_models()
+    outcome = outcome_of(plan, log, answers, fleet=fleet, kept=kept, window=measured, sections=sections)
     return plan, log, outcome
 
 
@@ -91,7 +92,7 @@ def test_warm_up_requests_are_played_but_not_measured() -> None:
 
 
 def test_a_model_is_measured_where_it_overlaps_the_window() -> None:
-    """If the window cuts calls at both ends, busy and queued time count only inside, calls and offers where joined."""
+    """If the window cuts calls at both ends, times and offers count only inside, calls with their requests."""
     _, _, whole = played("cheap-only")
     first = int(whole.log.arrival_ns[0])
     # services run back to back, 1.5 s each: counted from the first, call k joins at k s and starts at 1.5 k s
@@ -100,7 +101,7 @@ def test_a_model_is_measured_where_it_overlaps_the_window() -> None:
     assert cheap.busy_ns == 3 * SECOND
     # queued inside [2, 5): call 2 in [2, 3), call 3 in [3, 4.5), call 4 in [4, 5), call 5 joins at the end
     assert cheap.queued_ns == SECOND + 3 * SECOND // 2 + SECOND
-    assert cheap.calls == 4
+    assert cheap.calls == len(cut.log.arrival_ns)
     assert cheap.offered_ns == 4 * 3 * SECOND // 2
     assert (cheap.servers, dear.servers) == (1, 0)
     assert (dear.calls, dear.busy_ns, dear.queued_ns, dear.offered_ns) == (0, 0, 0, 0)
@@ -129,7 +130,7 @@ def test_every_split_of_the_bill_adds_up(sections: int) -> None:
     assert outcome.by_model.shape == (sections, 2)
     assert int(outcome.by_cause.sum()) == total
     assert int(outcome.by_model.sum()) + checks == total
-    parts = [int(part.sum()) for part in np.array_split(outcome.log.cost_nano, sections)]
+    parts = [int(part.sum()) for part in np.split(outcome.log.cost_nano, outcome.cuts)]
     assert outcome.by_cause.sum(axis=1).tolist() == parts
     assert checks == 300_000 * len(plan.escalated)
 

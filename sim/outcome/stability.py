@@ -1,0 +1,56 @@
+"""Whether a run shows a system that keeps up with its work, and what to tell when it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sim.outcome.intervals import Interval, ratio_interval
+from sim.outcome.outcomes import Outcome
+from sim.outcome.warmup import cold_start
+
+_FULL, _NEARLY_FULL = 1.0, 0.95
+_NS = 1e9
+
+
+def loads(outcomes: Sequence[Outcome], level: float) -> dict[str, Interval]:
+    """Give offered load over servers by model, with its interval, for models with a queue."""
+    window = np.array([float(outcome.window.length_ns) for outcome in outcomes])
+    found = {}
+    for number, model in enumerate(outcomes[0].log.models):
+        servers = outcomes[0].model_logs[number].servers
+        offered = np.array([float(outcome.model_logs[number].offered_ns) for outcome in outcomes])
+        load = ratio_interval(offered, window * servers, level) if servers else None
+        if load is not None:
+            found[model] = load
+    return found
+
+
+def overloaded(by_model: Mapping[str, Interval]) -> list[str]:
+    """Name the models that are offered more than they can do, with the whole interval of their load."""
+    return [model for model, load in by_model.items() if (load.value if load.lower is None else load.lower) >= _FULL]
+
+
+def warnings(outcomes: Sequence[Outcome], by_model: Mapping[str, Interval]) -> list[str]:
+    """Say which models cannot keep up or may not, and whether the warm-up looks too short."""
+    full = overloaded(by_model)
+    found = [
+        f"{model} is offered {by_model[model].value:.2f} times the work it can do: its queue grows for as long as the "
+        "run lasts, so latencies depend on the length of the run"
+        for model in full
+    ]
+    for model, load in by_model.items():
+        if model not in full and (load.value if load.upper is None else load.upper) >= _NEARLY_FULL:
+            found.append(f"{model} is offered {load.value:.0%} of what it can do: only long runs are trustworthy")
+    return found if full else found + _cold(outcomes)
+
+
+def _cold(outcomes: Sequence[Outcome]) -> list[str]:
+    """Warn of a warm-up that looks too short; a system that only ever fills is told of in other words."""
+    count = cold_start([outcome.log.latency_ns for outcome in outcomes])
+    if not count:
+        return []
+    after_s = int(outcomes[0].log.arrival_ns[count:][:1].sum()) / _NS
+    what = f"the first {count:,} requests look unlike the rest (MSER-5)"
+    return [f"{what}: a run.warm_up of {after_s:.0f}s would leave them out"]

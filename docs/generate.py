@@ -154,7 +154,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield DOCS / "reference" / "experiment.md", experiment_page()
     yield DOCS / "reference" / "metrics.md", metrics_page()
     yield DOCS / "reference" / "cli.md", cli_page()
-    for path in sorted(DOCS.rglob("*.md")):
+    for path in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))):
         text = path.read_text(encoding="utf-8")
         if _OUTPUT.search(text):
             yield path, refreshed(text)

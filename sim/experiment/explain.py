@@ -81,7 +81,7 @@ class Explanation:
             "values and where they come from",
             *shown,
             "",
-            f"load at {self.arrival_rate_per_s:.4g} requests/s (services from the first {self.pilot_requests:,} requests)",
+            f"load at {self.arrival_rate_per_s:.4g} requests/s (services of the first {self.pilot_requests:,})",
             *self._load_lines(),
             *([""] if self.warnings else []),
             *(f"warning: {warning}" for warning in self.warnings),

@@ -133,4 +133,3 @@ def test_the_rate_is_that_of_the_whole_run() -> None:
     """If the pilot sees a single request, the rate is still the workload's, and nothing is divided by nothing."""
     explanation = of(run={"requests": 1})
     assert explanation.arrival_rate_per_s == 2
-    assert all(load.offered_load == 0 for load in explanation.loads)

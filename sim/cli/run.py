@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import signal
 import sys
 from pathlib import Path
 
@@ -76,12 +78,17 @@ def command(
 ) -> None:
     """Simulate EXPERIMENT (a YAML file) and print what each pattern costs, how good and how fast it is."""
     _refuse_unknown(outputs)
+    with contextlib.suppress(ValueError):  # outside the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: keep what is finished, as on Ctrl-C
     loaded = load(experiment, overrides)
     with shown(str(experiment), wanted=not quiet and not as_json) as report:
-        run = loaded.run(workers=workers, seed=seed, replications=replications, engine=engine, progress=report)
-    folder = store.write(run.result, results, run.requests_parts() if requests else None)
-    for output in outputs:
-        write_output(run.result, output)
+        run = loaded.run(
+            workers=workers, seed=seed, replications=replications, engine=engine, progress=report, results=results
+        )
+    with run.kept_if_interrupted():
+        folder = store.write(run.result, results, run.requests_parts() if requests else None)
+        for output in outputs:
+            write_output(run.result, output)
     say(summary_bytes(run.result) if as_json else _drawn(run.result))
     if run.remark:
         click.echo(f"tiercast: {run.remark}", err=True)

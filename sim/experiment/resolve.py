@@ -98,15 +98,20 @@ class Experiment:
         replications: int | None = None,
         engine: str = "auto",
         progress: Callable[[int, int], None] | None = None,
+        results: Path | None = None,
     ) -> Run:
         """Play the experiment. The same seed gives the same result on any number of workers.
 
         `workers` defaults to all cores, or fewer where there is little to play; `engine` is ``auto``, ``reference`` or
-        ``compiled``, which give the same answer; `progress` is called with (replications done, replications in all).
+        ``compiled``, which give the same answer; where `results` is given, an interrupted run goes on from what it had
+        finished; `progress` is called with (replications done, replications in all).
         """
+        from sim.experiment.places import finished_folder  # noqa: PLC0415 - as below
         from sim.experiment.simulate import run  # noqa: PLC0415 - the engine is loaded when it is used
 
-        return run(self.with_(seed=seed, replications=replications), workers, engine, progress)
+        wanted = self.with_(seed=seed, replications=replications)
+        finished = None if results is None else finished_folder(wanted.name, wanted.hash, results)
+        return run(wanted, workers, engine, progress, finished)
 
     def with_(self, *, seed: int | None = None, replications: int | None = None) -> Experiment:
         """Give the experiment with another seed or number of replications."""

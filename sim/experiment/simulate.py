@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 
 from sim.chance import Streams
 from sim.engine import play
-from sim.errors import InvalidInput, Issue
+from sim.errors import InterruptedRun, InvalidInput, Issue
 from sim.experiment.crosscheck import warnings_of
 from sim.experiment.effort import choose_engine, choose_workers, plays_of
+from sim.experiment.finished import Finished
 from sim.experiment.lineup import LineUp
 from sim.experiment.result import PatternResult, RunResult
 from sim.experiment.spec import ExperimentSpec
@@ -114,18 +117,28 @@ def play_replication(scene: Scene, replication: int, engine: str) -> list[Outcom
     return outcomes
 
 
-def run(experiment: Experiment, workers: int | None, engine: str, progress: Callable[[int, int], None] | None) -> Run:
-    """Play every replication and measure. Raises InvalidInput if the input files hold nothing to measure."""
+def run(
+    experiment: Experiment,
+    workers: int | None,
+    engine: str,
+    progress: Callable[[int, int], None] | None,
+    finished: Path | None = None,
+) -> Run:
+    """Play every replication and measure; those in the folder `finished` are taken from there, and new ones added.
+
+    Raises InvalidInput if the input files hold nothing to measure.
+    """
     scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
     plays = plays_of(scene)
     used, remark = choose_engine(engine, plays)
     processes = choose_workers(workers, plays, scene.spec.run.replications)
-    by_replication = play_all(scene, used, processes, progress)
+    kept = None if finished is None else Finished(finished, experiment.hash)
+    by_replication = play_all(scene, used, processes, progress, kept)
     if not any(len(outcomes[0].log.arrival_ns) for outcomes in by_replication):
         raise InvalidInput([Issue("no request arrived in the measured part of the run", path="run")])
     by_pattern = [list(outcomes) for outcomes in zip(*by_replication, strict=True)]
     names = [pattern.name for pattern in scene.line_up.patterns]
-    return Run(experiment, scene, used, dict(zip(names, by_pattern, strict=True)), remark)
+    return Run(experiment, scene, used, dict(zip(names, by_pattern, strict=True)), remark=remark, finished=kept)
 
 
 class Run:
@@ -140,13 +153,27 @@ class Run:
         scene: Scene,
         engine: str,
         outcomes: Mapping[str, Sequence[Outcome]],
+        *,
         remark: str = "",
+        finished: Finished | None = None,
     ) -> None:
         self.experiment = experiment
         self.outcomes = outcomes
         self.remark = remark
         self._scene = scene
         self._engine = engine
+        self._finished = finished
+
+    @contextlib.contextmanager
+    def kept_if_interrupted(self) -> Iterator[None]:
+        """Let an interrupt within the block leave what was played on the disk, and raise InterruptedRun."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._finished is None:
+                raise
+            self._finished.save()
+            raise InterruptedRun("all replications are kept; the same command goes on from there") from None
 
     @cached_property
     def result(self) -> RunResult:

@@ -7,8 +7,9 @@
         requests/         one row per request, when asked for: pattern=<name>/replication-<k>.parquet
         manifest.json     who wrote it, when, and the SHA-256 of each file
 
-All is written to a folder beside it, the manifest last, and renamed into place. A folder without a manifest is no
-result.
+While a long run goes on, its finished replications lie beside it in .<hash[:12]>.finished/: an interrupted run goes on
+from them. A result is written to a folder beside it, the manifest last, and renamed into place. A folder without a
+manifest is no result.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from sim.errors import InvalidInput, Issue
 from sim.experiment import durable
 from sim.experiment.lock import only_writer
 from sim.experiment.parquet_files import write_parquet
+from sim.experiment.places import finished_folder, result_folder, safe_name
 from sim.experiment.result import RunResult
 from sim.experiment.summary import json_bytes, metric_columns, parse_summary, summary_bytes
 from sim.version import __version__
@@ -42,7 +43,6 @@ MANIFEST_SCHEMA = 1
 SUMMARY = "summary.json"
 
 _NAMED_VERSIONS = ("numpy", "pandas", "pyarrow", "pydantic", "scipy", "simpy")
-_SHORT_HASH = 12
 
 
 def write(result: RunResult, root: Path, requests: Iterable[RequestsPart] | None = None) -> Path:
@@ -63,6 +63,7 @@ def write(result: RunResult, root: Path, requests: Iterable[RequestsPart] | None
                 new.mkdir()
                 _fill(new, result, requests)
                 durable.replace_folder(new, place, aside)
+                durable.remove_folder(finished_folder(result.experiment, result.hash, root))
             finally:
                 durable.remove_folder(new)
     return place
@@ -70,13 +71,7 @@ def write(result: RunResult, root: Path, requests: Iterable[RequestsPart] | None
 
 def folder_of(result: RunResult, root: Path) -> Path:
     """Where `write` puts the result."""
-    return root / safe_name(result.experiment) / result.hash[:_SHORT_HASH]
-
-
-def safe_name(name: str) -> str:
-    """Return `name` as one path component: what may be trouble there is written as in a URL, a leading dot too."""
-    quoted = quote(name, safe=" ()+,;=@")
-    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+    return result_folder(result.experiment, result.hash, root)
 
 
 def read_summary(path: Path) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from sim.experiment.lineup import line_up
 from sim.experiment.spec import ExperimentSpec
 
 if TYPE_CHECKING:
+    from sim.experiment.finished import Finished
     from sim.experiment.simulate import Scene
     from sim.outcome.outcomes import Outcome
     from sim.workload.requests import Inputs
@@ -22,48 +25,75 @@ _scene: Scene | None = None
 
 
 def play_all(
-    scene: Scene, engine: str, workers: int, progress: Callable[[int, int], None] | None
+    scene: Scene,
+    engine: str,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+    finished: Finished | None = None,
 ) -> list[list[Outcome]]:
-    """Play every replication; the outcomes stand in the order of the replications, whichever process played them."""
-    from sim.experiment.simulate import play_replication  # noqa: PLC0415 - simulate imports this module
+    """Play every replication; the outcomes stand in the order of the replications, whichever process played them.
 
+    Those that `finished` knows are not played again, and those that are done are given to it, also when the user
+    interrupts. Raises InterruptedRun then, and RunError if a process dies.
+    """
     replications = scene.spec.run.replications
     report = progress or _silent
-    report(0, replications)
+    played = {} if finished is None else {k: v for k, v in finished.load().items() if k < replications}
+    to_do = [replication for replication in range(replications) if replication not in played]
+    report(len(played), replications)
     try:
-        if workers == 1:
-            played = []
-            for replication in range(replications):
-                played.append(play_replication(scene, replication, engine))
-                report(replication + 1, replications)
-            return played
-        context = multiprocessing.get_context("spawn")  # fork is unsafe once threads run
-        data = scene.spec.model_dump(mode="json", exclude_none=True)
-        with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(data, scene.inputs)) as pool:
-            return _gather(pool, replications, engine, report)
+        for replication, outcomes in _done(scene, engine, min(workers, len(to_do)), to_do):
+            played[replication] = outcomes
+            if finished is not None:
+                finished.add(replication, outcomes)
+            report(len(played), replications)
     except KeyboardInterrupt:
-        raise InterruptedRun("interrupted before the run had ended; nothing was written") from None
+        raise InterruptedRun(_kept(finished, len(played), replications)) from None
     except BrokenProcessPool as error:
+        if finished is not None:
+            finished.save()
         raise RunError("a worker process died; try --workers 1 to see why") from error
+    return [played[replication] for replication in range(replications)]
 
 
-def _gather(pool: Executor, replications: int, engine: str, report: Callable[[int, int], None]) -> list[list[Outcome]]:
-    """Collect the replications as they end; on an interrupt the ones not begun are dropped."""
+def _kept(finished: Finished | None, done: int, replications: int) -> str:
+    """Save what is done and say so."""
+    if finished is None or not done:
+        return "interrupted before the run had ended; nothing was written"
+    finished.save()
+    return f"{done} of {replications} replications are kept; the same command goes on from there"
+
+
+def _done(scene: Scene, engine: str, workers: int, to_do: list[int]) -> Iterator[tuple[int, list[Outcome]]]:
+    """Yield replications as they end."""
+    from sim.experiment.simulate import play_replication  # noqa: PLC0415 - simulate imports this module
+
+    if workers <= 1:
+        for replication in to_do:
+            yield replication, play_replication(scene, replication, engine)
+        return
+    context = multiprocessing.get_context("spawn")  # fork is unsafe once threads run
+    data = scene.spec.model_dump(mode="json", exclude_none=True)
+    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(data, scene.inputs)) as pool:
+        yield from _gather(pool, engine, to_do)
+
+
+def _gather(pool: Executor, engine: str, to_do: list[int]) -> Iterator[tuple[int, list[Outcome]]]:
+    """Yield replications as they end; if the reader gives up, the others are dropped and their processes ended."""
     futures: dict[Future[list[Outcome]], int] = {
-        pool.submit(_play, replication, engine): replication for replication in range(replications)
+        pool.submit(_play, replication, engine): replication for replication in to_do
     }
-    played: dict[int, list[Outcome]] = {}
     waiting = set(futures)
     try:
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                played[futures[future]] = future.result()
-                report(len(played), replications)
+                yield futures[future], future.result()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
         raise
-    return [played[replication] for replication in range(replications)]
 
 
 def _begin(data: dict[str, object], inputs: Inputs) -> None:
@@ -71,6 +101,8 @@ def _begin(data: dict[str, object], inputs: Inputs) -> None:
     from sim.experiment.simulate import Scene  # noqa: PLC0415 - simulate imports this module
 
     global _scene  # noqa: PLW0603 - one scene per worker process, set before any task
+    with contextlib.suppress(ValueError):  # outside the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
     spec = ExperimentSpec.model_validate(data)
     _scene = Scene(spec, line_up(spec.patterns, spec.fleet, spec.baseline), inputs)
 

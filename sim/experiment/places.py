@@ -1,0 +1,25 @@
+"""Where results lie below their folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+_SHORT_HASH = 12
+
+
+def result_folder(experiment: str, experiment_hash: str, root: Path) -> Path:
+    """Give the folder of a result: ``<experiment>/<hash[:12]>``."""
+    return root / safe_name(experiment) / experiment_hash[:_SHORT_HASH]
+
+
+def finished_folder(experiment: str, experiment_hash: str, root: Path) -> Path:
+    """Give the folder that keeps the finished replications of a run until its result is written."""
+    place = result_folder(experiment, experiment_hash, root)
+    return place.parent / f".{place.name}.finished"
+
+
+def safe_name(name: str) -> str:
+    """Return `name` as one path component: what may be trouble there is written as in a URL, a leading dot too."""
+    quoted = quote(name, safe=" ()+,;=@")
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted

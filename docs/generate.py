@@ -72,7 +72,7 @@ def cli_page() -> str:
         ("0", "done; also when the reader of stdout went away, as `head` does"),
         (str(FAILED), "the run, the writing of its results or the program failed"),
         (str(INVALID), "the input or the command line cannot be used; every issue is on stderr"),
-        (str(INTERRUPTED), "interrupted; an earlier result is left as it was"),
+        (str(INTERRUPTED), "interrupted; finished replications are kept and the same command goes on from them"),
     ]
     parts += ["## Exit codes\n\n", table(("code", "meaning"), codes)]
     for verb in VERBS:

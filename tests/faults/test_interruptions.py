@@ -16,17 +16,7 @@ import pytest
 from sim.experiment import store
 
 EXPERIMENT = Path(__file__).resolve().parents[2] / "experiments" / "quickstart.yaml"
-LONG = [
-    "--set",
-    "run.duration=10m",
-    "--set",
-    "run.replications=20",
-    "--workers",
-    "1",
-    "--engine",
-    "reference",
-    "--quiet",
-]
+LONG = ["--set", "run.duration=10m", "--set", "run.replications=20", "--workers=1", "--engine=reference", "--quiet"]
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
 

@@ -99,7 +99,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = re.sub(r"^run: .*$", "run: {duration: 20s, replications: 3}", quick.read_text("utf-8"), flags=re.MULTILINE)
     quick.write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sim.experiment.workers._cores", lambda: 1)
+    monkeypatch.setattr("sim.experiment.effort._cores", lambda: 1)
     return tmp_path
 
 

@@ -26,6 +26,7 @@ examples = settings(max_examples=40, deadline=None, derandomize=True)
 price = st.sampled_from([0.0, 0.1, 0.15, 1 / 3, 2.5, 15.0])
 share = st.sampled_from([0.0, 0.1, 0.5, 0.93, 1.0])
 time = st.sampled_from(["1ns", "10ms", "250ms", "1s"])
+tiers = st.permutations([{"tier": "cheap"}, {"tier": "frontier"}, {}])
 usd = st.sampled_from([0.0, 0.00001, 1.5e-9, 0.001])
 
 
@@ -91,7 +92,8 @@ def experiments(draw: st.DrawFn) -> sim.Experiment:
                 "tasks": tasks,
                 "mix": {"t": 0.6, "u": 0.4},
             },
-            "fleet": {name: draw(models()) for name in MODELS},
+            # prices by the hour do not tell which model is cheap, so that two of them say so
+            "fleet": {name: {**draw(models()), **tier} for name, tier in zip(MODELS, draw(tiers), strict=True)},
             "quality": {
                 "acceptance": {task: {name: draw(share) for name in MODELS} for task in TASKS},
                 "refusal": {"a": {"acceptable": 0.05, "unacceptable": 0.4}},

@@ -49,6 +49,7 @@ class Purpose(IntEnum):
     REWARD = 25
     SIGNAL_TIME = 26
     TABLE_ROW = 27
+    REWARD_TIME = 28
 
 
 def name_key(name: str) -> int:

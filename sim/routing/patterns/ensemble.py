@@ -71,9 +71,7 @@ class Ensemble(Pattern):
     def _judge(self, planner: Planner, rows: Ints) -> None:
         time_ns = np.zeros(len(planner.requests), dtype=np.int64)
         if self.reward_model.time is not None:
-            time_ns = as_int64(
-                self.reward_model.time.quantile(planner.requests.uniform(Purpose.REWARD, "judge", "time"))
-            )
+            time_ns = as_int64(self.reward_model.time.quantile(planner.requests.uniform(Purpose.REWARD_TIME)))
         usd = self.reward_model.usd_per_call
         planner.step(rows, f"judge:{self.name}", time_ns[rows], usd, cause=Cause.JUDGE, awaited=not self.shadow)
 

@@ -305,13 +305,13 @@ def test_number_of_nodes_is_limited_exactly() -> None:
     ids=lambda text: f"{text[:8]!r}",
 )
 def test_no_text_takes_long(text: str) -> None:
-    """Any text of up to a megabyte is read or refused in less than two seconds."""
-    start = time.perf_counter()
+    """Any text of up to a megabyte is read or refused in less than two seconds of processor time."""
+    start = time.process_time()  # not the clock on the wall, which other programs on the machine advance
     try:
         parse_yaml(text, FILE)
     except InvalidInput as error:
         assert error.issues  # noqa: PT017 - either outcome is right, a third is not
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_all_problems_are_reported_at_once_in_order() -> None:

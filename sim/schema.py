@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class Spec(BaseModel):
@@ -19,8 +25,22 @@ class Spec(BaseModel):
         strict=True,
         allow_inf_nan=False,
         validate_default=True,
-        use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Let the text under each field describe it in the JSON Schema.
+
+        pydantic's own `use_attribute_docstrings` reads the source of every model at every start, and doubles its time.
+        """
+        found = handler(schema)
+        properties = handler.resolve_ref_schema(found).get("properties", {})
+        texts = {name: text for base in reversed(cls.__mro__) for name, text in _texts_of(base).items()}
+        for name, field in cls.model_fields.items():
+            written = properties.get(field.alias or name)
+            if written is not None and name in texts:
+                written.setdefault("description", texts[name])
+        return found
 
 
 S = TypeVar("S", bound=Spec)
@@ -45,6 +65,30 @@ def kind_of(model: type[Spec]) -> str:
     annotation: Any = model.model_fields["kind"].annotation
     kind: str = annotation.__args__[0]
     return kind
+
+
+def _texts_of(model: type) -> dict[str, str]:
+    """Give the text under each field of a class, cleaned of indentation; nothing for what pydantic has made up."""
+    module = inspect.getmodule(model)
+    if module is None or not issubclass(model, Spec) or module.__file__ is None:
+        return {}
+    return _texts_in(module.__file__).get(model.__qualname__, {})
+
+
+@functools.cache
+def _texts_in(file: str) -> dict[str, dict[str, str]]:
+    """Give the texts of every class at the top of a file, by class and field."""
+    found = {}
+    for node in ast.parse(Path(file).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name] = {
+                field.target.id: inspect.cleandoc(text.value.value)
+                for field, text in zip(node.body, node.body[1:], strict=False)
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+                if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+                if isinstance(text.value.value, str)
+            }
+    return found
 
 
 def _is_kind(value: object, base: type[Spec]) -> bool:

@@ -16,7 +16,7 @@ from sim.errors import InterruptedRun, InvalidInput, Issue, RunError
 FAILED, INVALID, INTERRUPTED = 1, 2, 130
 _LONGEST_LINE = 160
 _BEFORE_CARET = 100
-_LONGEST_SEARCH = 8 << 20
+_LONGEST_SEARCH = 4 << 20
 _NO_TEXT = (b"PAR1", b"\x1f\x8b")
 """How files begin that have no lines to show: Parquet, gzip."""
 
@@ -43,10 +43,11 @@ def told_as_exit_code() -> Iterator[None]:
 def invalid_input(issues: Iterable[Issue]) -> list[str]:
     """Return the lines that tell about `issues`: place and message, the line with a caret, the hint; then a count."""
     found = tuple(issues)
+    texts = {file: _lines_of(file) for file in {issue.file for issue in found if issue.line}}
     lines = []
     for issue in found:
         lines.append(_one_line(str(issue)))
-        lines += _source(issue)
+        lines += _source(issue, texts.get(issue.file, []))
         if issue.hint:
             lines.append(f"  hint: {_one_line(issue.hint)}")
     files = len({issue.file for issue in found})
@@ -54,11 +55,11 @@ def invalid_input(issues: Iterable[Issue]) -> list[str]:
     return [*lines, f"{count} in {files} files" if files > 1 else count]
 
 
-def _source(issue: Issue) -> list[str]:
+def _source(issue: Issue, text: list[str]) -> list[str]:
     """Return the line an issue is about, with a caret under its column; nothing if it cannot be shown."""
-    line, at = _line_of(issue), max(issue.col - 1, 0)
-    if line is None:
+    if not 1 <= issue.line <= len(text):
         return []
+    line, at = text[issue.line - 1], max(issue.col - 1, 0)
     start = max(0, at - _BEFORE_CARET) if len(line) > _LONGEST_LINE else 0
     shown = line[start : start + _LONGEST_LINE]
     return (
@@ -68,17 +69,14 @@ def _source(issue: Issue) -> list[str]:
     )
 
 
-def _line_of(issue: Issue) -> str | None:
-    """Read one line of a file; None if it has none such, or only far behind: inputs may be many gigabytes."""
-    if not issue.file or issue.line < 1:
-        return None
+def _lines_of(file: str) -> list[str]:
+    """Read the first lines of a file, up to some megabytes: inputs may be many gigabytes. None where it is no text."""
     try:
-        with Path(issue.file).open("rb") as file:
-            content = b"" if file.peek(4).startswith(_NO_TEXT) else file.read(_LONGEST_SEARCH)
+        with Path(file).open("rb") as stream:
+            content = b"" if stream.peek(4).startswith(_NO_TEXT) else stream.read(_LONGEST_SEARCH)
     except (OSError, ValueError):  # ValueError: a NUL in the path
-        return None
-    lines = content.decode("utf-8-sig", "replace").splitlines()
-    return lines[issue.line - 1] if issue.line <= len(lines) else None
+        return []
+    return content.decode("utf-8-sig", "replace").splitlines()
 
 
 def _blank(text: str) -> str:

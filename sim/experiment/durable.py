@@ -43,6 +43,9 @@ def replace_file(path: Path, content: bytes) -> None:
     """
     with failing_as_run_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():  # a pipe or a device is written to, not replaced by a file
+            path.write_bytes(content)
+            return
         temporary = path.with_name(f".tmp-{os.getpid()}-{path.name[-40:]}")
         try:
             temporary.unlink(missing_ok=True)

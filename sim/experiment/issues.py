@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
 from sim.errors import Issue
-from sim.experiment.document import Document, Place, child, did_you_mean, dotted, has_child
+from sim.experiment.document import Document, Mark, Place, child, did_you_mean, dotted, has_child
 from sim.experiment.spec_names import branches_along, known_keys, known_kinds
+
+MOST_TOLD: Final = 100
+"""Issues told of one file; the others are counted. A file with more has one reason for them all."""
 
 _LONGEST = 40
 _SHAPES = {"mapping": "a mapping of keys and values", "list": "a list", "text": "text", "number": "a number"}
@@ -60,14 +63,16 @@ _BOOLEAN_HINT = "yes, no, on and off are text in YAML 1.2; write true or false"
 def issues_from_validation(
     error: ValidationError, document: Document, prefix: Place = (), model: type[BaseModel] | None = None
 ) -> list[Issue]:
-    """Issues for all findings of one validation, in the order of the file.
+    """Issues for all findings of one validation, in the order of the file; after many of them the rest is counted.
 
     `prefix` is the place in the document of what was validated; `model` is what it was validated against, and gives
     the keys that a did-you-mean may suggest.
     """
     findings = [_Finding(details, document, prefix, model) for details in error.errors(include_url=False)]
-    issues = [_merged(group) for group in _grouped(findings)]
-    return sorted(issues, key=lambda issue: (issue.line, issue.col))
+    groups = sorted((_meant(group) for group in _grouped(findings)), key=lambda group: group[0].position())
+    issues = [_merged(group) for group in groups[:MOST_TOLD]]
+    rest = len(groups) - len(issues)
+    return [*issues, Issue(f"and {rest:,} more mistakes", document.file)] if rest else issues
 
 
 class _Finding:
@@ -94,8 +99,18 @@ class _Finding:
 
     def issue(self) -> Issue:
         """Write the finding as an issue."""
-        place, marked = self.place, self.document.mark
+        place, mark = self._spot()
         message, hint = self._words()
+        return Issue(message, mark.file, mark.line, mark.col, dotted(self.document.data, place), hint)
+
+    def position(self) -> tuple[int, int]:
+        """Line and column where the issue will stand."""
+        mark = self._spot()[1]
+        return mark.line, mark.col
+
+    def _spot(self) -> tuple[Place, Mark]:
+        """Place in the document that the issue is about, and where its author must look."""
+        place, marked = self.place, self.document.mark
         if self.kind == "missing":
             place, marked = (*place, self.loc[-1]), self._mark_of_parent
         elif self.kind == "extra_forbidden" or self.loc[-1:] == ("[key]",):
@@ -104,10 +119,9 @@ class _Finding:
             marked = self._mark_of_parent
         elif self.kind == "union_tag_invalid":
             place = (*place, self._discriminator())
-        mark = marked(place)
-        return Issue(message, mark.file, mark.line, mark.col, dotted(self.document.data, place), hint)
+        return place, marked(place)
 
-    def _mark_of_parent(self, place: Place) -> Any:
+    def _mark_of_parent(self, place: Place) -> Mark:
         """Where a reader looks for something that is not there: the key of what should hold it."""
         return self.document.key_mark(place[:-1] if self.kind == "missing" else place)
 
@@ -215,13 +229,14 @@ def _is_other_shape(finding: _Finding, deepest: Mapping[Place, int]) -> bool:
     return finding.branched and finding.kind in _OF_SHAPE and deepest[finding.loc[:-1]] > len(finding.place)
 
 
-def _merged(group: list[_Finding]) -> Issue:
-    """One issue for all branches of a union that complain of one value.
+def _meant(group: list[_Finding]) -> list[_Finding]:
+    """If the value has the shape that one branch of a union wants, the others, which want another, are silent."""
+    return [finding for finding in group if finding.kind not in _OF_SHAPE] or group
 
-    If the value has the shape that one of them wants, the others, which want another, are silent.
-    """
-    meant = [finding for finding in group if finding.kind not in _OF_SHAPE]
-    issues = [finding.issue() for finding in meant or group]
+
+def _merged(group: list[_Finding]) -> Issue:
+    """One issue for all branches of a union that complain of one value."""
+    issues = [finding.issue() for finding in group]
     messages = list(dict.fromkeys(issue.message for issue in issues))
     hint = next((issue.hint for issue in issues if issue.hint), "")
     first = issues[0]

@@ -21,6 +21,9 @@ from sim.experiment.yaml_syntax import DEEPEST, TOO_DEEP, syntax_issue
 MOST_NODES: Final = 50_000
 """Keys and values in one file, aliases counted as often as they are used."""
 
+MOST_FOUND: Final = 100
+"""Mistakes after which a file is not read further."""
+
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -206,6 +209,9 @@ class _Builder:
 
     def _refuse(self, message: str, line: int, col: int, place: Place = (), hint: str = "") -> None:
         self.found.append(_Found(message, line, col, place, hint))
+        if len(self.found) == MOST_FOUND:
+            self.found.append(_Found("here reading stopped, after so many mistakes", line, col, ()))
+            raise _Stop
 
 
 def build(text: str, file: str, *, root: str = "mapping") -> Document:

@@ -11,10 +11,11 @@ from sim.errors import InvalidInput, Issue
 
 SHOWN: Final = 20
 """Issues shown of one file; the others are counted."""
-STOP_AFTER: Final = 1_000
+STOP_AFTER: Final = 200
 """Bad values after which a column is not read further: the file is of another kind."""
 
 _COLUMNS_NAMED: Final = 20
+_COLUMNS_COMPARED: Final = 1_000
 _QUOTED: Final = 60
 
 
@@ -121,7 +122,8 @@ def _advice(name: str, header: Sequence[str], separator: str) -> str:
     if separator and other:
         ways = "use format: columns with delimiter: ';'" if other == ";" else "save the file with commas"
         return f"the columns seem to be separated by {other!r}; {ways}"
-    near = difflib.get_close_matches(name, header, n=1)
-    same = [other_name for other_name in header if other_name.strip().lower() == name.strip().lower()]
+    known = header[:_COLUMNS_COMPARED]
+    near = difflib.get_close_matches(name, known, n=1)
+    same = [other_name for other_name in known if other_name.strip().lower() == name.strip().lower()]
     best = same or near
     return f"did you mean {best[0]!r}?" if best else ""

@@ -15,7 +15,7 @@ from sim.workload.traces.findings import refuse
 
 MAX_BYTES: Final = 32 * 2**30
 """Most bytes of text that one file may hold once decompressed."""
-FREE_BYTES: Final = 64 * 2**20
+FREE_BYTES: Final = 8 * 2**20
 """Decompressed bytes up to which the ratio of compression is not judged."""
 MAX_RATIO: Final = 200
 """Most bytes that one compressed byte may become; real traces stay below 20."""

@@ -143,6 +143,9 @@ class _CsvTable(Table):
                     for batch in reader:
                         yield {name: batch.column(name) for name in names}
             except pa.ArrowInvalid as error:
+                if "straddling" in str(error):
+                    longest = f"a row is longer than {_BLOCK_BYTES // 2**20} MiB"
+                    refuse(self.file, longest, "look for a quote that is opened and never closed")
                 if not self._odd:
                     refuse(self.file, f"this cannot be read as CSV: {_one_line(error)}")
 
@@ -235,11 +238,16 @@ class _ParquetTable(Table):
                 kind = parquet.schema_arrow.field(name).type
                 if pa.types.is_nested(kind):
                     refuse(self.file, f"the column {name!r} is nested ({kind})", "write a plain column")
+            rows, claimed = 0, parquet.metadata.num_rows
             try:
                 for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=names):
+                    rows += batch.num_rows
                     yield {name: _plain(batch.column(name)) for name in names}
             except (pa.ArrowException, OSError) as error:
                 refuse(self.file, f"the Parquet file is truncated or damaged: {_one_line(error)}", "fetch it again")
+            if rows != claimed:
+                message = f"the Parquet file is damaged: it says it has {claimed:,} rows, and holds {rows:,}"
+                refuse(self.file, message, "fetch it again")
 
     def _lines_of(self, rows: Sequence[int]) -> Sequence[int]:
         return [row + 1 for row in rows]

@@ -295,10 +295,12 @@ def test_suggestions_reach_through_tags_and_roots() -> None:
     ids=["keys", "items", "unions"],
 )
 def test_many_findings_take_linear_time(text: str) -> None:
-    """The largest file with a fault in every line is reported in seconds, not minutes."""
+    """Of the largest file with a fault in every line the first hundred are told, the rest is counted, in seconds."""
     document = parse_yaml(text, "e.yaml")
     with pytest.raises(ValidationError) as caught:
         Experiment.model_validate(document.data)
     start = time.perf_counter()
-    assert len(issues_from_validation(caught.value, document, model=Experiment)) >= 5_000
+    *told, rest = issues_from_validation(caught.value, document, model=Experiment)
+    assert len(told) == 100
+    assert rest.message.endswith(" more mistakes")
     assert time.perf_counter() - start < 5

@@ -1,0 +1,44 @@
+"""What a command must not load: the help answers at once, and validation in an editor waits for no data library."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from cli.commands import environment
+
+PROGRAM = """
+import json, sys
+from sim.cli import main
+sys.argv = ["tiercast", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as leaving:
+    roots = sorted({name.partition(".")[0] for name in sys.modules})
+    print(json.dumps({"code": leaving.code or 0, "modules": roots}), file=sys.stderr)
+"""
+FOR_NUMBERS = {"numpy", "pydantic"}
+FOR_DATA = {"pandas", "pyarrow", "numba", "llvmlite", "simpy", "scipy", "rich"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "not_loaded"),
+    [
+        (["--help"], 0, FOR_NUMBERS | FOR_DATA | {"yaml"}),
+        (["--version"], 0, FOR_NUMBERS | FOR_DATA | {"yaml"}),
+        (["validate", "tiny.yaml"], 0, FOR_DATA),
+        (["schema"], 0, FOR_DATA),
+        (["init", "begun"], 0, FOR_DATA | FOR_NUMBERS),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_loads_no_more_than_it_needs(arguments: list[str], code: int, not_loaded: set[str]) -> None:
+    """If a command needs no numbers, or no data, the libraries for them are not imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, check=True, text=True, env=environment()
+    )
+    told = json.loads(done.stderr.splitlines()[-1])
+    assert told["code"] == code
+    assert not_loaded.intersection(told["modules"]) == set()

@@ -52,8 +52,7 @@ def _acquire(path: Path, guarded: Path) -> int:
         try:
             _try(handle)
             if _same_file(handle, path):
-                os.ftruncate(handle, 0)
-                os.write(handle, f"{os.getpid()}\n".encode())
+                _sign(handle, path)
                 return handle
         except (BlockingIOError, PermissionError):
             holder = os.read(handle, 32).decode("ascii", "replace").strip()
@@ -63,6 +62,17 @@ def _acquire(path: Path, guarded: Path) -> int:
             os.close(handle)
             raise
         os.close(handle)  # the holder removed the file between our opening and locking it: it guards nothing
+
+
+def _sign(handle: int, path: Path) -> None:
+    """Write who holds the lock; if that fails (the disk is full), leave no lock file behind."""
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+    except OSError:
+        if sys.platform != "win32":  # as in `only_writer`
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _same_file(handle: int, path: Path) -> bool:

@@ -1,91 +1,87 @@
-"""Runs that are stopped from outside: what they had finished is kept, and nothing half-written is read back."""
+"""Runs that are asked to end: they leave with 130 and one line, and the next run goes on from what was finished."""
 
 from __future__ import annotations
 
 import os
-import random
-import resource
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from cli.commands import invoke
+from faults.runs import experiment, problems_in, results_in, run_of, signalled
 
-from sim.experiment import store
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
-EXPERIMENT = Path(__file__).resolve().parents[2] / "experiments" / "quickstart.yaml"
-LONG = ["--set", "run.duration=10m", "--set", "run.replications=20", "--workers=1", "--engine=reference", "--quiet"]
-
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
-
-
-def start(results: Path, *options: str) -> subprocess.Popen[str]:
-    """Start a run that takes some seconds."""
-    command = [
-        sys.executable,
-        "-m",
-        "sim",
-        "run",
-        str(EXPERIMENT),
-        "--results",
-        str(results),
-        "--quiet",
-        *LONG,
-        *options,
-    ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+PLAYED = "sim.experiment.finished:Finished.add"
+WRITES = "sim.experiment.store:_fill"
+INTERRUPTED = "tiercast: interrupted: interrupted"
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give the summary of a run that nobody disturbs."""
-    return start(tmp_path_factory.mktemp("whole"), "--json").communicate()[0]
+    folder = tmp_path_factory.mktemp("whole")
+    return invoke(*run_of(experiment(folder), folder / "results", "--json")).out
 
 
-def test_a_killed_run_leaves_no_half_result(tmp_path: Path, whole: str) -> None:
-    """If a run is killed at random moments, a result is whole or not there, and the next run gives the same bytes."""
-    moments = random.Random(5)  # noqa: S311 - moments to kill at, no secrets
-    for _ in range(4):
-        process = start(tmp_path)
-        time.sleep(moments.uniform(0.1, 7.0))
-        process.kill()
-        process.communicate()
-        results = [folder for folder in tmp_path.glob("quickstart/*") if not folder.name.startswith(".")]
-        assert [problem for folder in results for problem in store.verify(folder)] == []
-    assert start(tmp_path, "--json").communicate()[0] == whole
+@pytest.mark.parametrize(
+    ("call", "number", "told"),
+    [
+        ((PLAYED, 1), signal.SIGTERM, "1 of 6 replications are kept; the same command goes on from there"),
+        ((PLAYED, 4), signal.SIGINT, "4 of 6 replications are kept; the same command goes on from there"),
+        ((WRITES, 1), signal.SIGINT, "all replications are kept; the same command goes on from there"),
+    ],
+    ids=["after one", "after four", "while writing"],
+)
+def test_a_run_that_is_asked_to_end_keeps_what_is_finished(  # noqa: PLR0917 - each row of the table has three parts
+    tmp_path: Path, whole: str, call: tuple[str, int], number: signal.Signals, told: str
+) -> None:
+    """If a run is interrupted or told to end, it leaves with 130 in one line; the next goes on to the same bytes."""
+    arguments = run_of(experiment(tmp_path), tmp_path / "results", "--json")
+    done = signalled(*call, number, arguments)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == f"tiercast: interrupted: {told}\n"
+    assert results_in(tmp_path / "results") == []
+    assert invoke(*arguments).out == whole
+    (result,) = results_in(tmp_path / "results")
+    assert problems_in(tmp_path / "results") == []
+    assert [path.name for path in result.parent.iterdir()] == [result.name]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_asked_to_end_says_what_is_kept(tmp_path: Path, whole: str, number: signal.Signals) -> None:
-    """If a run is interrupted or told to terminate, it leaves with 130 and one line, and the next goes on."""
-    process = start(tmp_path)
-    folder = tmp_path / "quickstart"
-    time.sleep(3.0)
-    process.send_signal(number)
-    out, error = process.communicate(timeout=20)
-    assert (process.returncode, out) == (130, "")
-    assert error.startswith("tiercast: interrupted: ")
-    assert error.count("\n") == 1
-    kept = [file for file in folder.glob(".*.finished/*") if file.suffix == ".npz"]
-    assert f"{len(kept)} of 20 replications are kept" in error
-    assert start(tmp_path, "--json").communicate()[0] == whole
-    assert list(folder.glob(".*.finished")) == []
-
-
-def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
-    """If files may not grow beyond a few bytes, the run fails with 1, in one line, and no result is there."""
-
-    def full() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
-
-    command = [sys.executable, "-m", "sim", "run", str(EXPERIMENT), "--results", str(tmp_path), "--quiet"]
-    command += ["--set", "run.duration=20s", "--set", "run.replications=2"]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=full, env=environment)
-    assert done.returncode == 1
-    assert done.stderr.startswith("tiercast: error: cannot write ")
+def test_an_interrupt_reaches_a_run_on_two_workers(tmp_path: Path, whole: str) -> None:
+    """If a run on two workers is interrupted, it ends as one on one worker does, and no worker prints anything."""
+    arguments = [*run_of(experiment(tmp_path), tmp_path / "results", "--json"), "--workers", "2"]
+    done = signalled(PLAYED, 2, signal.SIGINT, arguments)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.endswith(" of 6 replications are kept; the same command goes on from there\n")
     assert done.stderr.count("\n") == 1
-    assert [folder for folder in tmp_path.glob("quickstart/*") if not folder.name.startswith(".")] == []
+    assert invoke(*run_of(tmp_path / "tiny.yaml", tmp_path / "results", "--json")).out == whole
+
+
+@pytest.mark.parametrize(
+    ("function", "told", "result"),
+    [
+        ("sim.cli.run.load", "tiercast: interrupted\n", 0),
+        (
+            "sim.experiment.simulate.play_replication",
+            f"{INTERRUPTED} before the run had ended; nothing was written\n",
+            0,
+        ),
+        ("sim.cli.run.say", "tiercast: interrupted\n", 1),
+    ],
+    ids=["while reading", "before the first replication ends", "when only the answer is left to print"],
+)
+def test_an_interrupt_costs_nothing_that_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, told: str, result: int
+) -> None:
+    """If the interrupt comes before anything is played, nothing is there; if after the result was written, it is."""
+
+    def interrupt(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(function, interrupt)
+    answer = invoke(*run_of(experiment(tmp_path), tmp_path / "results"))
+    assert (answer.code, answer.out, answer.err) == (130, "", told)
+    assert len(results_in(tmp_path / "results")) == result
+    assert problems_in(tmp_path / "results") == []

@@ -1,0 +1,68 @@
+"""The benchmarks still run: what they compare is compared here, what they time is only played once."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+MODULES = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
+NEEDS = {"peers_cimba": "cimba"}
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the benchmarks find each other, as they do when one of them is started."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def test_both_engines_give_the_same_in_the_equality_program() -> None:
+    """If the equality program plays 200 scenarios, it finds no difference and says how many it played."""
+    command = [sys.executable, str(BENCHMARKS / "equality.py"), "--scenarios", "200", "--no-experiments"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("200 scenarios, half with tied times, ")
+    assert done.stdout.endswith("600 comparisons: 0 differences\n")
+
+
+def test_a_difference_is_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """If two logs are not the same, the equality program says in which scenario and ends with exit code 1."""
+    equality = importlib.import_module("equality")
+    monkeypatch.setattr(equality, "same", lambda *_: False)
+    monkeypatch.setattr(sys, "argv", ["equality.py", "--scenarios", "1", "--first", "7", "--no-experiments"])
+    assert equality.main() == 1
+    assert "scenario 7: compiled, whole differs" in capsys.readouterr().err
+
+
+def test_a_scenario_is_drawn_from_its_number_alone() -> None:
+    """If a scenario is drawn again, it is the same; each keeps the itinerary's contract."""
+    equality = importlib.import_module("equality")
+    for number in range(100):
+        (itinerary, cuts), (again, cuts_again) = equality.scenario(number), equality.scenario(number)
+        itinerary.check()
+        assert cuts == cuts_again
+        assert itinerary.leg_service_ns.tolist() == again.leg_service_ns.tolist()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_benchmark_can_be_imported(module: str) -> None:
+    """If a benchmark is imported, nothing is measured and no peer is needed but by its own models."""
+    if module in NEEDS:
+        pytest.skip(f"needs {NEEDS[module]}, which extends numba for the whole process")
+    assert importlib.import_module(module).__doc__
+
+
+def test_the_c_loop_gives_the_log_of_the_engines() -> None:
+    """If there is a C compiler, the limit plays every system and a few scenarios to the nanosecond as we do."""
+    play_in_c = importlib.import_module("limit").limit()
+    if play_in_c is None:
+        pytest.skip("no C compiler")
+    equality, systems, engine = (importlib.import_module(name) for name in ("equality", "systems", "sim.engine"))
+    itineraries = [systems.drawn(system, 300) for system in systems.SYSTEMS]
+    itineraries += [equality.scenario(number)[0] for number in range(200)]
+    for itinerary in itineraries:
+        assert equality.same(play_in_c(itinerary), engine.play(itinerary, "reference"))

@@ -34,7 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
     ],
     ids=["after one", "after four", "while writing"],
 )
-def test_a_run_that_is_asked_to_end_keeps_what_is_finished(  # noqa: PLR0917 - each row of the table has three parts
+def test_a_run_that_is_asked_to_end_keeps_what_is_finished(
     tmp_path: Path, whole: str, call: tuple[str, int], number: signal.Signals, told: str
 ) -> None:
     """If a run is interrupted or told to end, it leaves with 130 in one line; the next goes on to the same bytes."""

@@ -99,7 +99,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_a_killed_run_leaves_no_half_result(tmp_path: Path, summary: str) -> None:
-    """If runs are killed at random moments, each result is whole or not there, and the next run gives the same bytes."""
+    """If runs are killed at random moments, a result is whole or not there, and the next run gives the same bytes."""
     arguments = run_of(experiment(tmp_path), tmp_path)
     words = [sys.executable, "-c", RUNNER, str(tmp_path), json.dumps(SHARES), *arguments]
     done = subprocess.run(words, check=True, capture_output=True, text=True, env=environment(OPENBLAS_NUM_THREADS="1"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import functools
+from collections.abc import Collection, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, Tag
 
@@ -25,22 +26,30 @@ def known_kinds(model: type[BaseModel], loc: Place, discriminator: str) -> list[
 
 def branches_along(model: type[BaseModel], loc: Place) -> list[bool]:
     """For each part of pydantic's `loc`, whether it names a branch of a union: the data may have a key spelled so."""
-    types: list[Any] = [model]
-    branches = []
-    for part in loc:
-        members = _all_members(types)
-        branch = _branch(members, part)
-        branches.append(bool(branch))
-        types = branch or _inside_any(members, part) or types
-    return branches
+    return list(_way(model, loc).branches)
 
 
 def _models_at(model: type[BaseModel], loc: Place) -> list[type[BaseModel]]:
-    types: list[Any] = [model]
-    for part in loc:
-        members = _all_members(types)
-        types = _branch(members, part) or _inside_any(members, part) or types
-    return [kind for annotation in types for _, kind in _members(annotation) if _is_model(kind)]
+    return [kind for _, kind in _way(model, loc).members if _is_model(kind)]
+
+
+class _Way(NamedTuple):
+    """Where a `loc` leads: the concrete types there, and which of its parts name branches of unions."""
+
+    members: tuple[tuple[str, Any], ...]
+    branches: tuple[bool, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def _way(model: type[BaseModel], loc: Place) -> _Way:
+    """Follow a `loc` through the annotations; many mistakes share most of their way, which is walked once."""
+    if not loc:
+        return _Way(tuple(_members(model)), ())
+    before = _way(model, loc[:-1])
+    branch = _branch(before.members, loc[-1])
+    types = branch or _inside_any(before.members, loc[-1])
+    members = tuple(_all_members(types)) if types else before.members
+    return _Way(members, (*before.branches, bool(branch)))
 
 
 def _all_members(types: list[Any]) -> list[tuple[str, Any]]:
@@ -60,14 +69,14 @@ def _members(annotation: Any, tag: str = "") -> list[tuple[str, Any]]:
     return [] if annotation is NoneType else [(tag, annotation)]
 
 
-def _branch(members: list[tuple[str, Any]], part: str | int) -> list[Any]:
+def _branch(members: Sequence[tuple[str, Any]], part: str | int) -> list[Any]:
     """Types that a tag of a union stands for; none where the part is no tag."""
     if len(members) < 2:  # noqa: PLR2004 - no union: a key of the only member could be spelled like one of its literals
         return []
     return [kind for tag, kind in members if part == tag or (_is_model(kind) and part in _labels(kind))]
 
 
-def _inside_any(members: list[tuple[str, Any]], part: str | int) -> list[Any]:
+def _inside_any(members: Sequence[tuple[str, Any]], part: str | int) -> list[Any]:
     """Types one step further into the data."""
     return [inner for _, kind in members for inner in _inside(kind, part)]
 
@@ -86,7 +95,8 @@ def _inside(kind: Any, part: str | int) -> list[Any]:
     return [arguments[0]] if issubclass(origin, Collection) and isinstance(part, int) else []
 
 
-def _fields(model: type[BaseModel]) -> dict[str, Any]:
+@functools.cache
+def _fields(model: type[BaseModel]) -> Mapping[str, Any]:
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 

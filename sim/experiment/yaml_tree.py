@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from sim.errors import InvalidInput, Issue
-from sim.experiment.document import Document, Mark, Place, dotted
+from sim.experiment.document import Document, Mark, Place
 from sim.experiment.yaml_scalars import is_collection_tag, is_text_key, read_scalar, show_tag
 from sim.experiment.yaml_syntax import DEEPEST, TOO_DEEP, syntax_issue
 
@@ -231,11 +231,10 @@ def build(text: str, file: str, *, root: str = "mapping") -> Document:
         syntax = [syntax_issue(error, text, file)]
     else:
         _check_root(builder, root)
-    document = _document(builder.root, file)
-    issues = [Issue(f.message, file, f.line, f.col, dotted(document.data, f.place), f.hint) for f in builder.found]
+    issues = [Issue(f.message, file, f.line, f.col, _named(builder.root, f.place), f.hint) for f in builder.found]
     if issues or syntax:
         raise InvalidInput([*sorted(issues, key=lambda issue: (issue.line, issue.col)), *syntax])
-    return document
+    return _document(builder.root, file)
 
 
 def _events(text: str) -> Iterator[Any]:
@@ -250,6 +249,25 @@ def _check_root(builder: _Builder, kind: str) -> None:
     elif node.kind != kind:
         what = "a single value" if node.kind == "scalar" else f"a {node.kind}"
         builder.found.append(_Found(f"the file is {what}; expected a {kind}", node.line, node.col, (), hint))
+
+
+def _named(root: _Node | None, place: Place) -> str:
+    """Write a place as `dotted` does, without making data of a file that is refused."""
+    parts, node = [], root
+    for part in place:
+        node = _inside(node, part)
+        name = _inside(node, "name") if isinstance(part, int) else None
+        parts.append(name.content if name is not None and isinstance(name.content, str) and name.content else str(part))
+    return ".".join(parts)
+
+
+def _inside(node: _Node | None, part: str | int) -> _Node | None:
+    """Node one step down, None where there is none."""
+    if node is not None and node.kind == "mapping":
+        found = node.content.get(part)
+        return found[1] if found else None
+    is_item = node is not None and node.kind == "list" and isinstance(part, int) and part < len(node.content)
+    return node.content[part] if node is not None and is_item else None
 
 
 def _document(root: _Node | None, file: str) -> Document:

@@ -200,12 +200,22 @@ def test_messages_lead_to_the_file_from_where_the_command_is_typed() -> None:
         b"more,t,o,i\n,1,5,5\n,2,5,5\n,2,5,5\n",
         b't,i,o,"no\nte"\n1,5,5,"a\nb"\n2,5,5,\n2,5,5,""\n',
         gzip.compress(b"t,i,o\n1,5,5\n2,5,5\n2,5,5\n"),
+        gzip.compress(b"t,i,o\n1,5,5\n2,") + gzip.compress(b"5,5\n2,5,5\n"),
         parquet(t=[1, 2, 2], i=[5, 5, 5], o=[5, 5, 5]),
         parquet(
             t=pa.array([1, 2, 2]).cast(pa.decimal128(30, 3)), i=[5, 5, 5], o=pa.array([5, 5, 5]).dictionary_encode()
         ),
     ],
-    ids=["duplicates", "BOM and CRLF", "more columns", "quoted line ends", "gzip", "parquet", "decimals, dictionary"],
+    ids=[
+        "duplicates",
+        "BOM and CRLF",
+        "more columns",
+        "quoted line ends",
+        "gzip",
+        "gzip in two parts",
+        "parquet",
+        "decimals, dictionary",
+    ],
 )
 def test_what_is_odd_but_plain_is_played(content: bytes) -> None:
     """If a trace is only written differently, it is played, and always to the same numbers."""

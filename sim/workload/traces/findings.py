@@ -11,7 +11,7 @@ from sim.errors import InvalidInput, Issue
 
 SHOWN: Final = 20
 """Issues shown of one file; the others are counted."""
-STOP_AFTER: Final = 200
+STOP_AFTER: Final = 100
 """Bad values after which a column is not read further: the file is of another kind."""
 
 _COLUMNS_NAMED: Final = 20

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -72,6 +73,22 @@ def open_bytes(path: Path, file: str) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(_Bounded(path, file, compressed=compressed), buffer_size=1 << 18))
 
 
+def compression_of(path: Path, file: str) -> str | None:
+    """Tell how a file is compressed, for a reader that opens it itself; first, all of it is held to the limits."""
+    if first_bytes(path, len(_GZIP)) != _GZIP:
+        _check_size(path.stat().st_size, file)
+        return None
+    with closing(open_bytes(path, file)) as stream:
+        while stream.read(1 << 18):
+            pass
+    return "gzip"
+
+
+def _check_size(count: int, file: str) -> None:
+    if count > MAX_BYTES:
+        refuse(file, f"the file is larger than {MAX_BYTES // 2**30} GiB of text", "split it")
+
+
 class _Bounded(io.RawIOBase):
     """The decompressed bytes of a file, counted."""
 
@@ -93,8 +110,7 @@ class _Bounded(io.RawIOBase):
         except (OSError, EOFError, zlib.error) as error:
             refuse(self._file, f"the file cannot be read to its end: {_reason(error)}", "fetch or compress it again")
         self._count += got
-        if self._count > MAX_BYTES:
-            refuse(self._file, f"the file is larger than {MAX_BYTES // 2**30} GiB of text", "split it")
+        _check_size(self._count, self._file)
         if self._compressed and self._count > max(FREE_BYTES, MAX_RATIO * self._stored.tell()):
             refuse(
                 self._file,

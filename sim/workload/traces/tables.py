@@ -16,7 +16,7 @@ import numpy as np
 from sim.columns import Bools, Ints
 from sim.errors import InvalidInput, Issue
 from sim.workload.traces.findings import STOP_AFTER, Findings, check_columns, quoted, refuse
-from sim.workload.traces.opening import MAX_ROWS, check_file, first_bytes, open_bytes
+from sim.workload.traces.opening import MAX_ROWS, check_file, compression_of, first_bytes, open_bytes
 
 _PARQUET: Final = b"PAR1"
 _HEAD_BYTES: Final = 1 << 18
@@ -137,12 +137,14 @@ class _CsvTable(Table):
                 include_columns=names, column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         }
-        with closing(open_bytes(self.path, self.file)) as stream:
+        # Arrow opens the file itself: it reads ahead in threads of its own, and a process that ends while one of them
+        # is in Python code is aborted.
+        with pa.input_stream(str(self.path), compression=compression_of(self.path, self.file)) as stream:
             try:
                 with arrow_csv.open_csv(stream, **options) as reader:
                     for batch in reader:
                         yield {name: batch.column(name) for name in names}
-            except pa.ArrowInvalid as error:
+            except (pa.ArrowException, OSError) as error:
                 if "straddling" in str(error):
                     longest = f"a row is longer than {_BLOCK_BYTES // 2**20} MiB"
                     refuse(self.file, longest, "look for a quote that is opened and never closed")

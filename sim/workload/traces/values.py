@@ -22,7 +22,7 @@ MAX_LABELS: Final = 10_000
 _NEGATIVE, _UNREAD = -1, -2  # stand for values that are no counts until they are reported
 _DIRECT: Final = 16  # a piece this short is not halved again but read one by one
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
-_LONGEST: Final = 1 << 16  # a cast that fails looks at every value all the same
+_LONGEST: Final = 1 << 14  # a cast that fails looks at every value all the same
 _TRUTHS: Final = ("true", "false")
 _DIGITS, _SCALE = 38, 18  # of the decimal type that texts with a point pass through
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import codecs
 import csv
 import io
@@ -52,7 +53,7 @@ class Batch:
         return Batch(self.numbers[chosen], {name: values.filter(mask) for name, values in self.columns.items()})
 
 
-class Table:
+class Table(abc.ABC):
     """A file of named columns."""
 
     header: tuple[str, ...]
@@ -87,11 +88,13 @@ class Table:
         except InvalidInput as error:
             raise InvalidInput(self._pointed(error.issues)) from None
 
+    @abc.abstractmethod
     def _read(self, names: list[str]) -> Iterator[dict[str, Any]]:
-        raise NotImplementedError
+        """Yield the named columns, batch after batch."""
 
+    @abc.abstractmethod
     def _lines_of(self, rows: Sequence[int]) -> Sequence[int]:
-        raise NotImplementedError
+        """Give what a message says of these rows: their lines, or their numbers where a file has none."""
 
     def _broken(self) -> list[Issue]:
         return []

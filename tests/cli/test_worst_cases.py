@@ -1,7 +1,7 @@
 """Inputs made to hurt: refused in a process of its own within 300 MB and 2.5 times the time of a file without fault.
 
 Each of these inputs would take minutes or gigabytes if it were read naively. Users were promised 2 seconds; to validate
-the smallest good file takes 0.65 s of CPU on an idle core of the machine that this was written on, and 2.5 times that is
+the smallest good file takes 0.65 s of CPU on an idle core of the machine this was written on, and 2.5 times that is
 1.6 s. Seconds alone would say more of the machine than of us: between idle and busy the same process takes up to twice
 as many. So a good file is measured right before and right after, and the limit is a multiple of that.
 """

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sim
-from sim.experiment.simulate import Scene
+from sim.experiment.scene import Scene
 from sim.routing.answers import Answers
 from sim.routing.plan import Plan
 from sim.workload.requests import Requests

@@ -14,7 +14,7 @@ from sim.routing.itinerary import Itinerary
 from sim.workload.sources import processes_of
 
 if TYPE_CHECKING:
-    from sim.experiment.simulate import Scene
+    from sim.experiment.scene import Scene
 
 AUTO: Final = "auto"
 COMPILED, REFERENCE = "compiled", "reference"

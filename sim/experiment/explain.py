@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.experiment.crosscheck import warnings_of
-from sim.experiment.simulate import Scene
+from sim.experiment.scene import Scene
 from sim.fleet.capacity import servers_of
 from sim.units import show_fraction, show_seconds
 from sim.workload.arrivals.trace import TraceReplay

@@ -11,8 +11,8 @@ import hashlib
 import io
 import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -20,13 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.experiment.durable import remove_folder, replace_file
-from sim.outcome.outcomes import ModelLog, Outcome, RequestLog, Window
+from sim.outcome.outcomes import ModelLog, Outcome, Sums, Window
+from sim.outcome.samples import Counted, Kept, Samples
+from sim.outcome.warmup import Series
 from sim.version import __version__
 
 PATIENCE_S: Final = 5.0
 """Runs shorter than this are not worth the disk; they write only if they are interrupted."""
 
-_LAYOUT = 1
+_LAYOUT = 2
+_NAMES = ("segments", "tasks", "routes", "models")
 _NAME = re.compile(r"replication-(\d{1,9})\.npz")
 _DIGEST_BYTES = 32
 
@@ -90,36 +93,87 @@ def _arrays(outcomes: Sequence[Outcome]) -> Arrays:
     """Lay outcomes out as named arrays; integers of any size and names as text."""
     found: Arrays = {"count": np.array(len(outcomes))}
     for number, outcome in enumerate(outcomes):
-        parts: Mapping[str, Any] = {
-            **{f"log.{field.name}": getattr(outcome.log, field.name) for field in fields(RequestLog)},
-            "window": [str(outcome.window.start_ns), str(outcome.window.end_ns)],
-            "models": [[str(getattr(log, field.name)) for field in fields(ModelLog)] for log in outcome.model_logs],
-            "cuts": outcome.cuts,
-            "by_cause": outcome.by_cause,
-            "by_model": outcome.by_model,
-            "replicas": [str(outcome.replica_nano)],
+        parts: Arrays = {
+            **{name: _text(getattr(outcome, name)) for name in _NAMES},
+            "window": _text([outcome.window.start_ns, outcome.window.end_ns]),
+            "model_logs": _text([astuple(log) for log in outcome.model_logs]),
+            "replicas": _text([outcome.replica_nano]),
+            "by_cause": _text(outcome.by_cause),
+            "by_model": _text(outcome.by_model),
+            **{f"sums/{name}": _text(table) for name, table in outcome.sums.items()},
+            **_sample_arrays("durations", outcome.durations),
+            **({} if outcome.direct is None else _sample_arrays("direct", outcome.direct)),
+            "series": outcome.series.sums,
+            "series_starts": outcome.series.starts_ns,
+            "series_batch": np.array(outcome.series.batch),
         }
-        for name, value in parts.items():
-            found[f"{number}.{name}"] = value if isinstance(value, np.ndarray) else np.array(value, dtype=np.str_)
+        found |= {f"{number}/{name}": value for name, value in parts.items()}
     return found
+
+
+def _sample_arrays(place: str, samples: Samples) -> Arrays:
+    if isinstance(samples, Kept):
+        return {
+            f"{place}/cuts": samples.cuts,
+            **{f"{place}/values/{name}": column for name, column in samples.values.items()},
+            **{f"{place}/codes/{name}": column for name, column in samples.codes.items()},
+        }
+    tables = {"keys": samples.keys, "buckets": samples.buckets, "counts": samples.counts}
+    return {
+        f"{place}/sections": np.array(samples.sections),
+        **{f"{place}/sizes/{name}": np.array(size) for name, size in samples.sizes.items()},
+        **{f"{place}/{kind}/{'/'.join(key)}": value for kind, table in tables.items() for key, value in table.items()},
+    }
 
 
 def _outcomes(arrays: Arrays) -> list[Outcome]:
     """Put together what `_arrays` has laid out."""
-    return [_outcome(arrays, number) for number in range(int(arrays["count"]))]
+    return [_outcome(_below(arrays, str(number))) for number in range(int(arrays["count"]))]
 
 
-def _outcome(arrays: Arrays, number: int) -> Outcome:
-    columns = {field.name: arrays[f"{number}.log.{field.name}"] for field in fields(RequestLog)}
-    log: dict[str, Any] = dict(columns)
-    log |= {name: tuple(value.tolist()) for name, value in columns.items() if value.dtype.kind == "U"}
-    start, end = arrays[f"{number}.window"].tolist()
+def _outcome(arrays: Arrays) -> Outcome:
+    start_ns, end_ns = _integers(arrays["window"])
+    (replica_nano,) = _integers(arrays["replicas"])
     return Outcome(
-        log=RequestLog(**log),
-        window=Window(int(start), int(end)),
-        model_logs=tuple(ModelLog(*map(int, row)) for row in arrays[f"{number}.models"].tolist()),
-        cuts=arrays[f"{number}.cuts"],
-        by_cause=arrays[f"{number}.by_cause"],
-        by_model=arrays[f"{number}.by_model"],
-        replica_nano=int(arrays[f"{number}.replicas"][0]),
+        **{name: tuple(arrays[name].tolist()) for name in _NAMES},
+        window=Window(start_ns, end_ns),
+        sums={name: _integers(table) for name, table in _below(arrays, "sums").items()},
+        durations=_samples(_below(arrays, "durations")),
+        direct=_samples(direct) if (direct := _below(arrays, "direct")) else None,
+        series=Series(arrays["series"], arrays["series_starts"], int(arrays["series_batch"])),
+        by_cause=_integers(arrays["by_cause"]),
+        by_model=_integers(arrays["by_model"]),
+        model_logs=tuple(ModelLog(*row) for row in _integers(arrays["model_logs"]).tolist()),
+        replica_nano=replica_nano,
     )
+
+
+def _samples(arrays: Arrays) -> Samples:
+    if "cuts" in arrays:
+        return Kept(_below(arrays, "values"), _below(arrays, "codes"), arrays["cuts"])
+    keys, buckets, counts = (
+        {(column, name): table for (column, _, name), table in _parted(_below(arrays, kind))}
+        for kind in ("keys", "buckets", "counts")
+    )
+    sizes = {name: int(size) for name, size in _below(arrays, "sizes").items()}
+    return Counted(keys, buckets, counts, sizes, int(arrays["sections"]))
+
+
+def _parted(arrays: Arrays) -> Iterator[tuple[tuple[str, str, str], NDArray[Any]]]:
+    return ((name.partition("/"), table) for name, table in arrays.items())
+
+
+def _below(arrays: Arrays, place: str) -> Arrays:
+    """Give the arrays whose names begin with a place, without it."""
+    return {name.removeprefix(f"{place}/"): value for name, value in arrays.items() if name.startswith(f"{place}/")}
+
+
+def _text(values: Any) -> NDArray[np.str_]:
+    return np.array(values, dtype=object).astype(np.str_) if len(values) else np.empty(0, dtype=np.str_)
+
+
+def _integers(text: NDArray[Any]) -> Sums:
+    """Read integers of any size, in the shape they had."""
+    numbers = np.empty(text.shape, dtype=object)
+    numbers.reshape(-1)[:] = [int(number) for number in text.reshape(-1).tolist()]
+    return numbers

@@ -15,6 +15,7 @@ manifest is no result.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,14 +30,14 @@ from numpy.typing import NDArray
 from sim.errors import InvalidInput, Issue
 from sim.experiment import durable
 from sim.experiment.lock import only_writer
-from sim.experiment.parquet_files import write_parquet
+from sim.experiment.parquet_files import ParquetFile, write_parquet
 from sim.experiment.places import finished_folder, result_folder, safe_name
 from sim.experiment.result import RunResult
 from sim.experiment.summary import json_bytes, metric_columns, parse_summary, summary_bytes
 from sim.version import __version__
 
 RequestsPart: TypeAlias = tuple[str, int, Mapping[str, NDArray[Any]], Mapping[str, str]]
-"""Pattern, replication, columns and their units: the requests of one replication."""
+"""Pattern, replication, columns and their units: some requests of one replication, in order of arrival."""
 
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = 1
@@ -137,11 +138,7 @@ def _fill(folder: Path, result: RunResult, requests: Iterable[RequestsPart] | No
     rows = {}
     with durable.new_file(folder / "metrics.parquet") as file:
         rows["metrics.parquet"] = write_parquet(file, metric_columns(result))
-    for pattern, replication, columns, units in requests or ():
-        part = folder / "requests" / f"pattern={safe_name(pattern)}" / f"replication-{replication}.parquet"
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with durable.new_file(part) as file:
-            rows[part.relative_to(folder).as_posix()] = write_parquet(file, _numbered(columns, replication), units)
+    rows |= _fill_requests(folder, requests or ())
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     entries = {file.relative_to(folder).as_posix(): _entry(file) for file in files}
     for name, count in rows.items():
@@ -150,6 +147,22 @@ def _fill(folder: Path, result: RunResult, requests: Iterable[RequestsPart] | No
     for inside in sorted(inside for inside in folder.rglob("*") if inside.is_dir()):
         durable.sync_folder(inside)
     durable.sync_folder(folder)
+
+
+def _fill_requests(folder: Path, parts: Iterable[RequestsPart]) -> dict[str, int]:
+    """Write each pattern's replications to a file each, part by part as they come; give their numbers of rows."""
+    rows: dict[str, int] = {}
+    for _, group in itertools.groupby(parts, key=lambda part: part[1]):
+        with contextlib.ExitStack() as to_close:
+            files: dict[str, ParquetFile] = {}
+            for pattern, replication, columns, units in group:
+                name = f"requests/pattern={safe_name(pattern)}/replication-{replication}.parquet"
+                if name not in files:
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    file = to_close.enter_context(durable.new_file(folder / name))
+                    files[name] = to_close.enter_context(ParquetFile(file, units))
+                rows[name] = rows.get(name, 0) + files[name].add(_numbered(columns, replication))
+    return rows
 
 
 def _numbered(columns: Mapping[str, NDArray[Any]], replication: int) -> dict[str, NDArray[Any]]:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from sim.errors import InterruptedRun, RunError
 from sim.experiment.lineup import line_up
+from sim.experiment.replication import play_replication
+from sim.experiment.scene import Scene
 from sim.experiment.spec import ExperimentSpec
 
 if TYPE_CHECKING:
     from sim.experiment.finished import Finished
-    from sim.experiment.simulate import Scene
     from sim.outcome.outcomes import Outcome
     from sim.workload.requests import Inputs
 
@@ -66,8 +67,6 @@ def _kept(finished: Finished | None, done: int, replications: int) -> str:
 
 def _done(scene: Scene, engine: str, workers: int, to_do: list[int]) -> Iterator[tuple[int, list[Outcome]]]:
     """Yield replications as they end."""
-    from sim.experiment.simulate import play_replication  # noqa: PLC0415 - simulate imports this module
-
     if workers <= 1:
         for replication in to_do:
             yield replication, play_replication(scene, replication, engine)
@@ -98,8 +97,6 @@ def _gather(pool: Executor, engine: str, to_do: list[int]) -> Iterator[tuple[int
 
 def _begin(data: dict[str, object], inputs: Inputs) -> None:
     """Rebuild the scene in a fresh worker process from the resolved experiment."""
-    from sim.experiment.simulate import Scene  # noqa: PLC0415 - simulate imports this module
-
     global _scene  # noqa: PLW0603 - one scene per worker process, set before any task
     with contextlib.suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
@@ -108,8 +105,6 @@ def _begin(data: dict[str, object], inputs: Inputs) -> None:
 
 
 def _play(replication: int, engine: str) -> list[Outcome]:
-    from sim.experiment.simulate import play_replication  # noqa: PLC0415 - simulate imports this module
-
     if _scene is None:
         raise RunError("a worker process was started without an experiment")
     return play_replication(_scene, replication, engine)

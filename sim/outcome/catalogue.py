@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -102,6 +103,7 @@ CATALOGUE: tuple[Metric, ...] = (
 )
 
 
+@functools.lru_cache(maxsize=4096)
 def metric_of(dotted: str) -> Metric:
     """Find the entry of a dotted metric name; KeyError if there is none."""
     for metric in CATALOGUE:

@@ -2,7 +2,7 @@
 
 One value per replication is what the intervals are built on: requests of one replication share queues, so their
 latencies depend on each other and the textbook interval over single requests covers about 20 % when 95 % was asked.
-A single replication is cut into ten sections in order of arrival, which stand in for replications; such an interval is
+A single replication is cut into ten sections of equal time, which stand in for replications; such an interval is
 trusted only if neighbouring sections do not move together.
 
 Everything that is not a quantile is a ratio of two sums: a mean (sum over count), a share, cost per thousand requests,
@@ -22,8 +22,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Sample: TypeAlias = NDArray[np.number[Any]]
-"""Observations of one replication, in order of arrival."""
+from sim.outcome.histogram import RELATIVE_ERROR, Histogram, histogram_of, merged
+
+Sample: TypeAlias = NDArray[np.number[Any]] | Histogram
+"""Observations of one replication, or of one section of a single one: all of them, or their histogram."""
 
 SECTIONS = 10
 """Number of sections that a single replication is cut into."""
@@ -98,77 +100,98 @@ def share_interval(interval: Interval, events: float, count: float, *, chance: b
     return Interval(interval.value, lower, upper, few_data=few)
 
 
-def quantile_interval(samples: Sequence[Sample], q: float, level: float = 0.95) -> Interval | None:
-    """Interval of the `q` quantile of the pooled samples; one array per replication, in order of arrival.
+def quantile_intervals(
+    samples: Sequence[Sample], shares: Sequence[float], level: float = 0.95, *, sectioned: bool = False
+) -> list[Interval] | None:
+    """Intervals of some quantiles of the pooled samples; one sample per replication (or section, if `sectioned`).
 
-    The quantile is the inverse of the empirical distribution function: the smallest observation with at least a share
+    A quantile is the inverse of the empirical distribution function: the smallest observation with at least a share
     `q` at or below it. Nothing is interpolated, so integer nanoseconds stay integers. The centre is the quantile of all
     samples together and the half-width t(R-1) sqrt(sum((q_i - centre)^2) / ((R-1) R)) over the quantiles of the
-    replications. Replications without observations have no say in the spread but set `few_data`; so does any with fewer
-    than 100 observations beyond the quantile. A single sample is cut into ten sections.
+    replications, and beyond it the error of a histogram where one stands for observations. Replications without
+    observations have no say in the spread but set `few_data`; so does any with fewer than 100 observations beyond the
+    quantile, and correlation between sections.
 
-    None if there is no observation at all. ValueError for a q outside (0, 1) or a NaN.
+    None if there is no observation at all. ValueError for a share outside (0, 1) or a NaN.
     """
-    groups, sectioned = _groups(samples)
-    if not any(len(group) for group in groups):
+    if not any(len(sample) for sample in samples):
         return None
-    centre = quantile(np.concatenate(groups), q)
-    values = [quantile(group, q) for group in groups if len(group)]
-    found = _around(centre, [value - centre for value in values], level)
-    few = found.few_data or too_few_beyond(groups, q) or (sectioned and _dependent(values))
-    return Interval(found.value, found.lower, found.upper, few_data=few)
+    centres = quantiles(pooled(samples), shares)
+    by_sample = [quantiles(sample, shares) for sample in samples if len(sample)]
+    found = []
+    for number, (q, centre) in enumerate(zip(shares, centres, strict=True)):
+        values = [row[number] for row in by_sample]
+        around = _around(centre, [value - centre for value in values], level, _error(samples) * centre)
+        few = around.few_data or too_few_beyond(samples, q) or (sectioned and _dependent(values))
+        found.append(Interval(around.value, around.lower, around.upper, few_data=few))
+    return found
 
 
 def quantile_ratio_interval(
-    samples: Sequence[Sample], references: Sequence[Sample], q: float, level: float = 0.95
+    samples: Sequence[Sample],
+    references: Sequence[Sample],
+    q: float,
+    level: float = 0.95,
+    *,
+    sectioned: bool = False,
 ) -> Interval | None:
-    """Interval of the `q` quantile of `samples` over that of `references`, paired by replication.
+    """Interval of the `q` quantile of `samples` over that of `references`, paired by replication (or section).
 
     The value is the ratio of the pooled quantiles; the spread is that of `ratio_interval` with the quantiles of the
-    replications as pairs, so luck that both share (common random numbers) cancels. A single replication is cut into
-    ten sections.
+    replications as pairs, so luck that both share (common random numbers) cancels.
 
     None if either side has no observation, or the pooled quantile of `references` is zero. ValueError if the number
     of replications differs.
     """
     if len(samples) != len(references):
         raise ValueError(f"{len(samples)} replications against {len(references)}")
-    groups, sectioned = _groups(samples)
-    others, _ = _groups(references)
-    if not any(len(group) for group in groups) or not any(len(group) for group in others):
+    if not any(len(sample) for sample in samples) or not any(len(sample) for sample in references):
         return None
-    base = quantile(np.concatenate(others), q)
+    base = quantile(pooled(references), q)
     if base == 0:
         return None
-    value = quantile(np.concatenate(groups), q) / base
-    both = zip(groups, others, strict=True)
+    value = quantile(pooled(samples), q) / base
+    both = zip(samples, references, strict=True)
     pairs = [(quantile(one, q), quantile(other, q)) for one, other in both if len(one) and len(other)]
-    found = _around(value, [_deviation(y, x, value) / base for y, x in pairs], level)
-    few = found.few_data or too_few_beyond([*groups, *others], q)
+    above, below = _error(samples), _error(references)
+    deviations = [_deviation(y, x, value) / base for y, x in pairs]
+    found = _around(value, deviations, level, value * (above + below) / (1 - below))
+    few = found.few_data or too_few_beyond([*samples, *references], q)
     few = few or (sectioned and _dependent([y / x for y, x in pairs if x]))
     return Interval(found.value, found.lower, found.upper, few_data=few)
 
 
 def quantile(sample: Sample, q: float) -> float:
-    """Smallest observation with at least a share `q` of `sample` at or below it (inverse empirical distribution).
+    """Smallest observation with at least a share `q` of `sample` at or below it (inverse empirical distribution)."""
+    return quantiles(sample, (q,))[0]
 
-    `q` counts as the decimal it is written as, so that 0.07 of 100 observations is the seventh, which in binary
-    arithmetic it is not. ValueError for a q outside (0, 1), an empty sample or a NaN.
+
+def quantiles(sample: Sample, shares: Sequence[float]) -> list[float]:
+    """Give a quantile of the sample for each share; of a histogram the middle of the bucket it lies in.
+
+    A share counts as the decimal it is written as, so that 0.07 of 100 observations is the seventh, which in binary
+    arithmetic it is not. ValueError for a share outside (0, 1), an empty sample or a NaN.
     """
-    if not 0 < q < 1:
-        raise ValueError(f"a quantile lies strictly between 0 and 1, found {q}")
+    if not all(0 < q < 1 for q in shares):
+        raise ValueError(f"a quantile lies strictly between 0 and 1, found {shares}")
     if len(sample) == 0:
         raise ValueError("no observation to take a quantile of")
-    position = math.ceil(Fraction(repr(float(q))) * len(sample)) - 1
-    parted = np.partition(sample, (position, len(sample) - 1))
+    positions = [math.ceil(Fraction(repr(float(q))) * len(sample)) - 1 for q in shares]
+    if isinstance(sample, Histogram):
+        return [sample.at(position) for position in positions]
+    parted = np.partition(sample, (*positions, len(sample) - 1))
     if math.isnan(parted[-1]):  # NaN sorts last
         raise ValueError("an observation is NaN")
-    return float(parted[position])
+    return [float(parted[position]) for position in positions]
 
 
-def sections(column: Sample, count: int = SECTIONS) -> list[Sample]:
-    """Cut `column` into `count` contiguous sections whose lengths differ by at most one."""
-    return list(np.array_split(column, count))
+def pooled(samples: Sequence[Sample]) -> Sample:
+    """Put samples together: a histogram if any of them is one."""
+    arrays = [sample for sample in samples if not isinstance(sample, Histogram)]
+    if len(arrays) == len(samples):
+        return np.concatenate(arrays)
+    counted = [sample for sample in samples if isinstance(sample, Histogram)]
+    return merged([*counted, *(histogram_of(array.astype(np.int64)) for array in arrays)])
 
 
 def too_few_beyond(groups: Iterable[Sample], q: float) -> bool:
@@ -185,11 +208,9 @@ def lag_one_correlation(values: Sequence[float]) -> float:
     return math.fsum(a * b for a, b in pairwise(apart)) / variance if variance else 0.0
 
 
-def _groups(samples: Sequence[Sample]) -> tuple[list[Sample], bool]:
-    """Return the replications, or the sections of the only one, and whether it was cut."""
-    if len(samples) == 1:
-        return sections(samples[0]), True
-    return list(samples), False
+def _error(samples: Iterable[Sample]) -> float:
+    """Give the share of a pooled quantile by which it may be off because observations were counted in buckets."""
+    return RELATIVE_ERROR if any(isinstance(sample, Histogram) for sample in samples) else 0.0
 
 
 def _dependent(values: Sequence[float]) -> bool:
@@ -209,10 +230,11 @@ def _deviation(y: float, x: float, value: float) -> float:
     return 0.0 if x and y / x == value else y - value * x
 
 
-def _around(value: float, deviations: Sequence[float], level: float) -> Interval:
+def _around(value: float, deviations: Sequence[float], level: float, error: float = 0.0) -> Interval:
+    """Give the interval of a value from its deviations; `error` is what it may be off besides."""
     if len(deviations) < 2:  # noqa: PLR2004 - a spread needs two
         return Interval(value, None, None, few_data=True)
-    half = _half_width(deviations, level)
+    half = _half_width(deviations, level) + error
     return Interval(value, value - half, value + half)
 
 

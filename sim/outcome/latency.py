@@ -30,25 +30,38 @@ def waits(plan: Plan, log: LegLog) -> Waits:
     An answer that nobody checks streams: its first token is visible at once. One that is looked at as a whole first (by
     a confidence check, a verifier, a judge) is visible when that has ended.
     """
-    itinerary = plan.itinerary
-    arrival = itinerary.arrival_ns
-    request = itinerary.leg_request
-    awaited = np.flatnonzero(plan.leg_awaited)
+    arrival = plan.itinerary.arrival_ns
     answered = arrival.copy()
-    np.maximum.at(answered, request[awaited], log.ended_ns[awaited])
-    answer = plan.answer_leg
-    first_token = np.where(plan.answer_held, answered, log.started_ns[answer] + plan.leg_ttft_ns[answer])
-    return Waits(answered - arrival, first_token - arrival, _queueing(plan, log, awaited, len(arrival)))
+    first_token = np.empty_like(arrival)
+    for group in plan.groups:
+        if group.awaited:
+            answered[group.request] = np.maximum(answered[group.request], log.ended_ns[group.leg])
+        mine = group.leg[group.is_answer]
+        first_token[group.request[group.is_answer]] = log.started_ns[mine] + group.ttft_ns[group.is_answer]
+    shown = np.where(plan.answer_held, answered, first_token)
+    return Waits(answered - arrival, shown - arrival, _queueing(plan, log))
 
 
-def _queueing(plan: Plan, log: LegLog, awaited: Ints, requests: int) -> Ints:
-    """Sum over the stages of the queueing of the leg that ended last: the one the stage waited for."""
-    request, stage = plan.itinerary.leg_request[awaited], plan.itinerary.leg_stage[awaited]
-    waited = log.started_ns[awaited] - log.joined_ns[awaited]
-    order = np.lexsort((log.ended_ns[awaited], stage, request))
-    request, stage, waited = request[order], stage[order], waited[order]
-    last = np.ones(len(order), dtype=np.bool_)
-    last[:-1] = (request[1:] != request[:-1]) | (stage[1:] != stage[:-1])
-    total = np.zeros(requests, dtype=np.int64)
-    np.add.at(total, request[last], waited[last])
-    return total
+def _queueing(plan: Plan, log: LegLog) -> Ints:
+    """Sum over the stages of the queueing of the leg that ended last: the one the stage waited for.
+
+    Groups come in the order of stages. Of legs that end together the one further down the itinerary counts.
+    """
+    summed = np.zeros(plan.itinerary.requests, dtype=np.int64)
+    if not np.any(log.started_ns != log.joined_ns):
+        return summed
+    stage = np.full(len(summed), -1, dtype=np.int64)
+    ended, waited = np.zeros_like(summed), np.zeros_like(summed)  # of the leg that ended last in that stage so far
+    for group in plan.groups:
+        if not group.awaited:
+            continue
+        rows, leg = group.request, group.leg
+        own_end = log.ended_ns[leg]
+        before, last = waited[rows], ended[rows]
+        onward = group.stage > stage[rows]
+        summed[rows] += np.where(onward, before, 0)
+        latest = onward | (own_end >= last)
+        waited[rows] = np.where(latest, log.started_ns[leg] - log.joined_ns[leg], before)
+        ended[rows] = np.where(latest, own_end, last)
+        stage[rows] = group.stage
+    return summed + waited

@@ -1,24 +1,42 @@
-"""The request log: what became of each request of one replication under one pattern, and what the models did."""
+"""What became of the requests under one pattern: the request log, and what is kept of it for a replication."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.columns import Bools, Ints
 from sim.engine.log import LegLog
-from sim.fleet import Model
-from sim.fleet.capacity import replicas_of
-from sim.outcome.bill import leg_costs, sum_by, total
 from sim.outcome.latency import waits
+from sim.outcome.samples import Sample, Samples
+from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
-from sim.routing.plan import Cause, Plan
+from sim.routing.plan import Plan
 
 T = TypeVar("T", bound=np.generic)
+
+Sums: TypeAlias = NDArray[np.object_]
+"""Python's integers, which have no largest one: the nano-dollars and nanoseconds of a long run exceed 64 bits."""
+
+FIELDS: Final = (
+    "count",
+    "escalated",
+    "acceptable",
+    "refused",
+    "good",
+    "latency_ns",
+    "ttft_ns",
+    "wait_ns",
+    "cost_nano",
+)
+"""What is summed over requests: how many there are, escalate, are acceptable, refusals, meet all goals; time; money."""
+
+DURATIONS: Final = {"latency": "latency_ns", "ttft": "ttft_ns", "wait": "wait_ns"}
+"""The columns that quantiles are taken of, and the sum that belongs to each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +54,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class RequestLog:
-    """Measured requests in order of arrival, one value each.
+    """Requests in order of arrival, one value each.
 
     Times int64 ns, `cost_nano` int64 nano-dollars, codes int64 into the names beside them; `served_by` is the model
     whose answer the user got.
@@ -56,7 +74,7 @@ class RequestLog:
     refused: Bools
     latency_ns: Ints
     ttft_ns: Ints
-    queueing_ns: Ints
+    wait_ns: Ints
     input_tokens: Ints
     output_tokens: Ints
     cost_nano: Ints
@@ -78,116 +96,144 @@ class ModelLog:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One replication of one pattern.
+class Group:
+    """Some of the requests: all of them, or those of one `kind` (escalated, not_escalated, route, segment, task).
 
-    Costs int64 nano-dollars: `by_cause[section, cause]`, `by_model[section, model]`; sections are equal parts of
-    the window (one, unless the run has a single replication), and `cuts` says at which positions of the log they
-    begin, the first left out. `replica_nano` is the fixed cost.
+    `name` says which route, segment or task class.
     """
 
-    log: RequestLog
+    kind: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Give the group as metrics are named."""
+        return f"{self.kind}.{self.name}" if self.name else self.kind
+
+
+ALL: Final = Group()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One replication of one pattern, summed up.
+
+    `sums[dimension]` is [section, code, field] with fields as in `FIELDS`. Dimensions: `route` with the code
+    2 x route + escalated, and `segment` and `task` where there are several. Sections are equal parts of the window
+    (one, unless the run has a single replication). Costs in nano-dollars: `by_cause[section, cause]`,
+    `by_model[section, model]`; `replica_nano` is the fixed cost. `direct` are the latencies that the escalated requests
+    have under the pattern that calls the last model at once.
+    """
+
+    segments: tuple[str, ...]
+    tasks: tuple[str, ...]
+    routes: tuple[str, ...]
+    models: tuple[str, ...]
     window: Window
-    cuts: Ints
+    sums: Mapping[str, Sums]
+    durations: Samples
+    direct: Samples | None
+    series: Series
+    by_cause: Sums
+    by_model: Sums
     model_logs: tuple[ModelLog, ...]
-    by_cause: Ints
-    by_model: Ints
     replica_nano: int
 
+    @property
+    def requests(self) -> int:
+        """Number of measured requests."""
+        return int(self.sums["route"][:, :, 0].sum())
 
-def outcome_of(
-    plan: Plan,
-    log: LegLog,
-    answers: Answers,
-    *,
-    fleet: Mapping[str, Model],
-    kept: Collection[str],
-    window: Window,
-    sections: int,
-) -> Outcome:
-    """Turn the plan and the leg log of one replication into what people care about.
+    def sum(self, field: str, group: Group = ALL) -> list[int]:
+        """Give the sum of a field over the requests of a group, for each section."""
+        dimension, codes = self._codes(group)
+        table = self.sums[dimension][:, :, FIELDS.index(field)]
+        return [int(total) for total in (table if codes is None else table[:, codes]).sum(axis=1)]
 
-    `kept` are the models that the pattern may call: their replicas are paid for, called or not, and no others.
-    """
-    requests, itinerary = answers.requests, plan.itinerary
-    first = int(np.searchsorted(itinerary.arrival_ns, window.start_ns, side="left"))
-    measured_part = slice(first, None)
-    times = waits(plan, log)
-    costs = leg_costs(plan, answers, fleet)
-    chosen = plan.answer_model
-    request_log = RequestLog(
+    def samples(self, column: str, group: Group = ALL) -> list[Sample]:
+        """Give the observations of a column of `DURATIONS` in a group, for each section."""
+        return self.durations.samples(column, *self._codes(group))
+
+    def direct_samples(self) -> list[Sample]:
+        """Give the latencies of direct calls to the last model for the escalated requests, for each section."""
+        if self.direct is None:
+            raise ValueError("no latencies of direct calls were collected for this pattern")
+        return self.direct.samples("latency", "route", None)
+
+    def _codes(self, group: Group) -> tuple[str, list[int] | None]:
+        """Give the dimension and the codes of a group; a route that this replication never saw has none."""
+        both = range(2 * len(self.routes))
+        if group.kind == "":
+            return "route", None
+        if group.kind in {"escalated", "not_escalated"}:
+            return "route", list(both[group.kind == "escalated" :: 2])
+        if group.kind == "route":
+            return "route", [code for code in both if self.routes[code // 2] == group.name]
+        names = self.segments if group.kind == "segment" else self.tasks
+        return group.kind, [names.index(group.name)]
+
+
+def request_log(plan: Plan, log: LegLog, answers: Answers, cost_nano: Ints) -> RequestLog:
+    """Turn a plan, its leg log and the cost of each request into what people care about, request by request."""
+    requests, times = answers.requests, waits(plan, log)
+    return RequestLog(
         segments=requests.segments,
         tasks=requests.tasks,
         routes=plan.routes,
         models=plan.models,
-        arrival_ns=itinerary.arrival_ns[measured_part],
-        segment=requests.segment[measured_part],
-        task=requests.task[measured_part],
-        route=plan.route[measured_part],
-        served_by=chosen[measured_part],
-        escalated=plan.escalated[measured_part],
-        acceptable=_of_chosen(plan, answers.acceptable)[measured_part],
-        refused=_of_chosen(plan, answers.refused)[measured_part],
-        latency_ns=times.latency_ns[measured_part],
-        ttft_ns=times.ttft_ns[measured_part],
-        queueing_ns=times.queueing_ns[measured_part],
-        input_tokens=requests.input_tokens[measured_part],
-        output_tokens=_of_chosen(plan, answers.output_tokens)[measured_part],
-        cost_nano=sum_by(itinerary.leg_request, costs, len(requests))[measured_part],
-    )
-    measured = itinerary.leg_request >= first
-    cuts = _cuts(request_log.arrival_ns, window, sections)
-    section = np.searchsorted(cuts, itinerary.leg_request[measured] - first, side="right").astype(np.int64)
-    causes, models = len(Cause), len(plan.models)
-    called = plan.leg_model[measured] >= 0
-    return Outcome(
-        log=request_log,
-        window=window,
-        cuts=cuts,
-        model_logs=tuple(_model_log(plan, log, number, window, first) for number in range(models)),
-        by_cause=sum_by(section * causes + plan.leg_cause[measured], costs[measured], sections * causes).reshape(
-            sections, causes
-        ),
-        by_model=sum_by(
-            section[called] * models + plan.leg_model[measured][called], costs[measured][called], sections * models
-        ).reshape(sections, models),
-        replica_nano=sum(
-            fleet[name].price.replica_nano(replicas_of(fleet[name].capacity), window.length_ns)
-            for name in plan.models
-            if name in kept
-        ),
+        arrival_ns=requests.arrival_ns,
+        segment=requests.segment,
+        task=requests.task,
+        route=plan.route,
+        served_by=plan.answer_model,
+        escalated=plan.escalated,
+        acceptable=_of_chosen(plan, answers.acceptable),
+        refused=_of_chosen(plan, answers.refused),
+        latency_ns=times.latency_ns,
+        ttft_ns=times.ttft_ns,
+        wait_ns=times.queueing_ns,
+        input_tokens=requests.input_tokens,
+        output_tokens=_of_chosen(plan, answers.output_tokens),
+        cost_nano=cost_nano,
     )
 
 
 def _of_chosen(plan: Plan, column: Callable[[str], NDArray[T]]) -> NDArray[T]:
     """Give each request the value of the model that answered it; models that answered nothing are not asked."""
-    parts = [(np.flatnonzero(plan.answer_model == number), name) for number, name in enumerate(plan.models)]
-    columns = [(rows, column(name)[rows]) for rows, name in parts if len(rows)]
-    chosen = np.empty(len(plan.answer_model), dtype=columns[0][1].dtype) if columns else column(plan.models[0])
-    for rows, values in columns:
-        chosen[rows] = values
-    return chosen
+    chosen: NDArray[T] | None = None
+    for number, name in enumerate(plan.models):
+        mine = plan.answer_model == number
+        if mine.any():
+            values = column(name)
+            if mine.all():
+                return values
+            chosen = np.empty_like(values) if chosen is None else chosen
+            chosen[mine] = values[mine]
+    return column(plan.models[0]) if chosen is None else chosen
 
 
-def _cuts(arrival_ns: Ints, window: Window, sections: int) -> Ints:
-    """Give the positions at which the second and later of so many equal parts of the window begin."""
-    edges = [window.start_ns + window.length_ns * number // sections for number in range(1, sections)]
-    return np.searchsorted(arrival_ns, np.array(edges, dtype=np.int64)).astype(np.int64)
+def columns_of(log: RequestLog) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Give the columns of a request log as they are written, and their units."""
+    columns: dict[str, NDArray[Any]] = {
+        "arrival_ns": log.arrival_ns,
+        "segment": np.array(log.segments, dtype=object)[log.segment],
+        "task": np.array(log.tasks, dtype=object)[log.task],
+        "route": np.array(log.routes, dtype=object)[log.route],
+        "model": np.array(log.models, dtype=object)[log.served_by],
+        "input_tokens": log.input_tokens,
+        "output_tokens": log.output_tokens,
+        "escalated": log.escalated,
+        "acceptable": log.acceptable,
+        "refused": log.refused,
+        "latency_ns": log.latency_ns,
+        "ttft_ns": log.ttft_ns,
+        "wait_ns": log.wait_ns,
+        "cost_nano_usd": log.cost_nano,
+    }
+    units = {"input_tokens": "tokens", "output_tokens": "tokens", "cost_nano_usd": "nano-USD"}
+    units |= {column: "ns" for column in columns if column.endswith("_ns")}
+    return columns, units
 
 
-def _model_log(plan: Plan, log: LegLog, number: int, window: Window, first: int) -> ModelLog:
-    legs = np.flatnonzero(plan.leg_model == number)
-    joined, started, ended = log.joined_ns[legs], log.started_ns[legs], log.ended_ns[legs]
-    inside = (joined >= window.start_ns) & (joined <= window.end_ns)
-    return ModelLog(
-        servers=int(plan.itinerary.servers[number + 1]),
-        calls=int((plan.itinerary.leg_request[legs] >= first).sum()),
-        busy_ns=_overlap_ns(started, ended, window),
-        queued_ns=_overlap_ns(joined, started, window),
-        offered_ns=total(plan.itinerary.leg_service_ns[legs][inside]),
-    )
-
-
-def _overlap_ns(begin: Ints, end: Ints, window: Window) -> int:
-    """Give the time that the spans [begin, end) lie within the window, summed."""
-    return total(np.maximum(np.minimum(end, window.end_ns) - np.maximum(begin, window.start_ns), 0))
+def names_seen(outcomes: Sequence[Outcome], names: Callable[[Outcome], tuple[str, ...]]) -> list[str]:
+    """Give the names seen in any replication, in order of first appearance."""
+    return list(dict.fromkeys(name for outcome in outcomes for name in names(outcome)))

@@ -18,7 +18,7 @@ def loads(outcomes: Sequence[Outcome], level: float) -> dict[str, Interval]:
     """Give offered load over servers by model, with its interval, for models with a queue."""
     window = np.array([float(outcome.window.length_ns) for outcome in outcomes])
     found = {}
-    for number, model in enumerate(outcomes[0].log.models):
+    for number, model in enumerate(outcomes[0].models):
         servers = outcomes[0].model_logs[number].servers
         offered = np.array([float(outcome.model_logs[number].offered_ns) for outcome in outcomes])
         load = ratio_interval(offered, window * servers, level) if servers else None
@@ -48,9 +48,8 @@ def warnings(outcomes: Sequence[Outcome], by_model: Mapping[str, Interval]) -> l
 
 def _cold(outcomes: Sequence[Outcome]) -> list[str]:
     """Warn of a warm-up that looks too short; a system that only ever fills is told of in other words."""
-    count = cold_start([outcome.log.latency_ns for outcome in outcomes])
+    count, first_ns = cold_start([outcome.series for outcome in outcomes])
     if not count:
         return []
-    after_s = int(outcomes[0].log.arrival_ns[count:][:1].sum()) / _NS
     what = f"the first {count:,} requests look unlike the rest (MSER-5)"
-    return [f"{what}: a run.warm_up of {after_s:.0f}s would leave them out"]
+    return [f"{what}: a run.warm_up of {first_ns / _NS:.0f}s would leave them out"]

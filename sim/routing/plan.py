@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -44,35 +45,100 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class LegGroup:
+    """Legs that were added together: at most one for each request, all to one station, for one purpose.
+
+    `request` and `leg` int64: the requests, ascending, and the rows of their legs in the itinerary; `stage` int64,
+    where they stand in their requests; `ttft_ns` int64 from start to first token; `is_answer` bool, whether the user
+    gets this answer. `model` is -1 for a step, `step` (into `Plan.steps`) is -1 for a model call; `awaited` says
+    whether the user waits for these legs.
+    """
+
+    request: Ints
+    leg: Ints
+    stage: Ints
+    ttft_ns: Ints
+    is_answer: Bools
+    model: int
+    step: int
+    cause: Cause
+    awaited: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a pattern decided.
 
-    Per leg (as in `itinerary`): `leg_model` int64, -1 for a step; `leg_step` int64 into `steps`, -1 for a model call;
-    `leg_cause` int64 of `Cause`; `leg_awaited` bool, whether the user waits for it; `leg_ttft_ns` int64.
-    Per request: `answer_leg` int64, the leg whose answer the user gets; `answer_model` int64 into `models`;
-    `answer_held` bool, whether the answer is checked as a whole before it is shown; `escalated` bool; `route` int64
-    into `routes`.
+    `groups` are the legs as they were added; what is asked leg by leg stands in columns made on first use.
+    Per request: `answer_model` int64 into `models`, whose answer the user gets; `answer_held` bool, whether the answer
+    is checked as a whole before it is shown; `escalated` bool; `route` int64 into `routes`.
     """
 
     itinerary: Itinerary
     models: tuple[str, ...]
     steps: tuple[Step, ...]
     routes: tuple[str, ...]
-    leg_model: Ints
-    leg_step: Ints
-    leg_cause: Ints
-    leg_awaited: Bools
-    leg_ttft_ns: Ints
-    answer_leg: Ints
+    groups: tuple[LegGroup, ...]
     answer_model: Ints
     answer_held: Bools
     escalated: Bools
     route: Ints
 
+    @cached_property
+    def leg_model(self) -> Ints:
+        """Model of each leg, int64; -1 for a step."""
+        return self._per_leg(lambda group: group.model)
+
+    @cached_property
+    def leg_step(self) -> Ints:
+        """Step of each leg, int64 into `steps`; -1 for a model call."""
+        return self._per_leg(lambda group: group.step)
+
+    @cached_property
+    def leg_cause(self) -> Ints:
+        """Why each leg is paid for, int64 of `Cause`."""
+        return self._per_leg(self.causes)
+
+    @cached_property
+    def leg_awaited(self) -> Bools:
+        """Whether the user waits for each leg."""
+        return self._per_leg(lambda group: group.awaited).astype(np.bool_)
+
+    @cached_property
+    def leg_ttft_ns(self) -> Ints:
+        """Time from start to first token of each leg, int64 ns; of a step its whole time."""
+        return self._per_leg(lambda group: group.ttft_ns)
+
+    @cached_property
+    def answer_leg(self) -> Ints:
+        """Row of the leg whose answer each request gets, int64."""
+        legs = np.empty(self.itinerary.requests, dtype=np.int64)
+        for group in self.groups:
+            legs[group.request[group.is_answer]] = group.leg[group.is_answer]
+        return legs
+
+    def causes(self, group: LegGroup) -> Ints:
+        """Give why each leg of a group is paid for: an answer that was not used is a wasted first pass or a second one.
+
+        It was wasted if the request went on to another model because of it, and a second opinion if both were asked.
+        """
+        causes = np.full(len(group.leg), int(group.cause), dtype=np.int64)
+        if group.cause == Cause.ANSWER and not group.is_answer.all():
+            escalated = self.escalated[group.request]
+            causes[~group.is_answer & escalated] = Cause.WASTED_FIRST_PASS
+            causes[~group.is_answer & ~escalated] = Cause.SECOND_OPINION
+        return causes
+
+    def _per_leg(self, value: Callable[[LegGroup], Ints | int]) -> Ints:
+        column = np.empty(self.itinerary.legs, dtype=np.int64)
+        for group in self.groups:
+            column[group.leg] = value(group)
+        return column
+
 
 @dataclass(slots=True)
-class _Legs:
-    """A block of legs that were added together."""
+class _Added:
+    """Legs that were added together, before their place in the itinerary is known."""
 
     request: Ints
     stage: Ints
@@ -96,14 +162,14 @@ class Planner:
         self._stage = np.zeros(n, dtype=np.int64)
         self._stage_is_used = np.zeros(n, dtype=np.bool_)
         self._last_call = np.full((len(self.models), n), -1, dtype=np.int64)
-        self._answer_block = np.full(n, -1, dtype=np.int64)
+        self._answer_group = np.full(n, -1, dtype=np.int64)
         self._answer_model = np.full(n, -1, dtype=np.int64)
         self._held = np.zeros(n, dtype=np.bool_)
         self._escalated = np.zeros(n, dtype=np.bool_)
         self._route = np.zeros(n, dtype=np.int64)
         self._routes: list[str] = []
         self._steps: list[Step] = []
-        self._blocks: list[_Legs] = []
+        self._added: list[_Added] = []
 
     def everyone(self) -> Ints:
         """Give the rows of all requests."""
@@ -158,7 +224,7 @@ class Planner:
         self._held[rows] = held
         number = self.models.index(model)
         self._answer_model[rows] = number
-        self._answer_block[rows] = self._last_call[number, rows]
+        self._answer_group[rows] = self._last_call[number, rows]
         self._mark(rows, model)
 
     def relabel(self, rows: Ints, route: str) -> None:
@@ -190,69 +256,56 @@ class Planner:
             return
         self._stage_is_used[rows] = True
         if model >= 0:
-            self._last_call[model, rows] = len(self._blocks)
-        self._blocks.append(
-            _Legs(rows, self._stage[rows].copy(), station, service_ns, ttft_ns, model, step, cause, awaited)
-        )
+            self._last_call[model, rows] = len(self._added)
+        self._added.append(_Added(rows, self._stage[rows], station, service_ns, ttft_ns, model, step, cause, awaited))
 
     def finish(self, fleet: Mapping[str, Model]) -> Plan:
-        """Sort the legs into an itinerary. Raises ValueError if a request was left without an answer."""
+        """Put the legs in the order of the itinerary. Raises ValueError if a request was left without an answer."""
         if np.any(self._answer_model < 0):
             raise ValueError("a pattern left a request without an answer")
-        blocks = self._blocks
-        sizes = [len(block.request) for block in blocks]
-        number = np.repeat(np.arange(len(blocks), dtype=np.int64), sizes)
-        request = _concat([block.request for block in blocks])
-        stage = _concat([block.stage for block in blocks])
-        order = np.lexsort((number, stage, request))
-        block_of = number[order]
-        itinerary = Itinerary(
-            arrival_ns=self.requests.arrival_ns,
-            servers=np.array([UNLIMITED, *(servers_of(fleet[m].capacity) for m in self.models)], dtype=np.int64),
-            leg_request=request[order],
-            leg_stage=stage[order],
-            leg_station=_spread([block.station for block in blocks], block_of),
-            leg_service_ns=_concat([block.service_ns for block in blocks])[order],
-        )
-        itinerary.check()
+        legs = np.zeros(len(self.requests), dtype=np.int64)
+        for added in self._added:
+            legs[added.request] += 1
+        # A request's stages only go on, so its legs in the order in which they were added are in the order of stages.
+        place = np.cumsum(legs) - legs
+        total = int(legs.sum())
+        stage, station, service_ns = (np.empty(total, dtype=np.int64) for _ in range(3))
+        groups = []
+        for number, added in enumerate(self._added):
+            leg = place[added.request]
+            place[added.request] = leg + 1
+            stage[leg], station[leg], service_ns[leg] = added.stage, added.station, added.service_ns
+            groups.append(self._group(number, added, leg))
+        if sum(int(group.is_answer.sum()) for group in groups) != len(self.requests):
+            raise ValueError("a pattern gave an answer of a model it did not call")
         return Plan(
-            itinerary=itinerary,
+            itinerary=Itinerary(
+                arrival_ns=self.requests.arrival_ns,
+                servers=np.array([UNLIMITED, *(servers_of(fleet[m].capacity) for m in self.models)], dtype=np.int64),
+                leg_request=np.repeat(np.arange(len(legs), dtype=np.int64), legs),
+                leg_stage=stage,
+                leg_station=station,
+                leg_service_ns=service_ns,
+            ),
             models=self.models,
             steps=tuple(self._steps),
             routes=tuple(self._routes),
-            leg_model=_spread([block.model for block in blocks], block_of),
-            leg_step=_spread([block.step for block in blocks], block_of),
-            leg_cause=self._causes(itinerary.leg_request, block_of),
-            leg_awaited=_spread([block.awaited for block in blocks], block_of).astype(np.bool_),
-            leg_ttft_ns=_concat([block.ttft_ns for block in blocks])[order],
-            answer_leg=self._answer_legs(itinerary.leg_request, block_of),
+            groups=tuple(groups),
             answer_model=self._answer_model,
             answer_held=self._held,
             escalated=self._escalated,
             route=self._route,
         )
 
-    def _answer_legs(self, leg_request: Ints, block_of: Ints) -> Ints:
-        rows = np.flatnonzero(self._answer_block[leg_request] == block_of)
-        legs = np.full(len(self.requests), -1, dtype=np.int64)
-        legs[leg_request[rows]] = rows
-        if np.any(legs < 0):
-            raise ValueError("a pattern gave an answer of a model it did not call")
-        return legs
-
-    def _causes(self, leg_request: Ints, block_of: Ints) -> Ints:
-        """Give the cause of each leg; an answer that was not used is a wasted first pass if the request escalated."""
-        cause = _spread([int(block.cause) for block in self._blocks], block_of)
-        unused = (cause == Cause.ANSWER) & (self._answer_block[leg_request] != block_of)
-        cause[unused & self._escalated[leg_request]] = Cause.WASTED_FIRST_PASS
-        cause[unused & ~self._escalated[leg_request]] = Cause.SECOND_OPINION
-        return cause
-
-
-def _concat(columns: Sequence[Ints]) -> Ints:
-    return np.concatenate([*columns, np.empty(0, dtype=np.int64)])
-
-
-def _spread(values: Sequence[int], block_of: Ints) -> Ints:
-    """Give each leg the value of its block."""
-    return np.array([*values, 0], dtype=np.int64)[block_of]
+    def _group(self, number: int, added: _Added, leg: Ints) -> LegGroup:
+        return LegGroup(
+            request=added.request,
+            leg=leg,
+            stage=added.stage,
+            ttft_ns=added.ttft_ns,
+            is_answer=np.equal(self._answer_group[added.request], number),
+            model=added.model,
+            step=added.step,
+            cause=added.cause,
+            awaited=added.awaited,
+        )

@@ -215,7 +215,7 @@ def test_an_interrupt_of_the_simulation_is_130(monkeypatch: pytest.MonkeyPatch) 
     def interrupt(*_: object, **__: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.experiment.simulate.play_replication", interrupt)
+    monkeypatch.setattr("sim.experiment.workers.play_replication", interrupt)
     answer = run()
     assert (answer.code, answer.out) == (130, "")
     assert answer.err == "tiercast: interrupted: interrupted before the run had ended; nothing was written\n"

@@ -101,7 +101,7 @@ def test_an_interrupt_reaches_a_run_on_two_workers(tmp_path: Path, whole: str) -
     [
         ("sim.cli.run.load", "tiercast: interrupted\n", 0),
         (
-            "sim.experiment.simulate.play_replication",
+            "sim.experiment.workers.play_replication",
             f"{INTERRUPTED} before the run had ended; nothing was written\n",
             0,
         ),

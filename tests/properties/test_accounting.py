@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 import sim
 from sim.engine import play
-from sim.experiment.simulate import Scene
+from sim.experiment.scene import Scene
 from sim.outcome.bill import leg_costs
 from sim.outcome.latency import waits
+from sim.outcome.ledger import Ledger, Terms
 from sim.outcome.metrics import sections_for
-from sim.outcome.outcomes import Window, outcome_of
+from sim.outcome.outcomes import Window
 from sim.routing.plan import Cause
 
 MODELS = ("a", "b", "c")
@@ -123,23 +124,18 @@ def test_money_is_conserved(experiment: sim.Experiment) -> None:
     answers, sections = scene.answers(requests), sections_for(experiment.spec.run.replications)
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
-        log = play(plan.itinerary)
-        outcome = outcome_of(
-            plan,
-            log,
-            answers,
-            fleet=experiment.spec.fleet,
-            kept=pattern.all_models(),
-            window=scene.window(requests),
-            sections=sections,
-        )
-        measured = requests.arrival_ns[plan.itinerary.leg_request] >= experiment.spec.run.warm_up
-        total = int(outcome.log.cost_nano.sum())
-        assert total == int(leg_costs(plan, answers, experiment.spec.fleet)[measured].sum())
-        assert total == int(outcome.by_cause.sum())
-        assert total == int(outcome.by_model.sum()) + int(outcome.by_cause[:, STEPS].sum())
-        parts = [int(part.sum()) for part in np.split(outcome.log.cost_nano, outcome.cuts)]
-        assert outcome.by_cause.sum(axis=1).tolist() == parts
+        terms = Terms(experiment.spec.fleet, pattern.all_models(), scene.window(0), sections)
+        ledger = Ledger(terms, requests, plan.routes)
+        log = ledger.add(plan, play(plan.itinerary), answers)
+        outcome = ledger.close()
+        measured = requests.arrival_ns >= experiment.spec.run.warm_up
+        costs = [leg_costs(group, plan, answers, terms.fleet)[measured[group.request]] for group in plan.groups]
+        total = int(log.cost_nano.sum())
+        assert total == sum(int(column.sum()) for column in costs)
+        assert total == outcome.by_cause.sum()
+        assert total == outcome.by_model.sum() + outcome.by_cause[:, STEPS].sum()
+        assert outcome.by_cause.sum(axis=1).tolist() == outcome.sum("cost_nano")
+        assert sum(outcome.sum("cost_nano")) == total
 
 
 @given(experiment=experiments())
@@ -147,14 +143,16 @@ def test_money_is_conserved(experiment: sim.Experiment) -> None:
 def test_little_holds_for_every_model(experiment: sim.Experiment) -> None:
     """If the window covers the whole run, busy and queued time of each model are the sums over its calls."""
     scene = scene_of(experiment)
-    answers = scene.answers(scene.requests(0))
+    requests = scene.requests(0)
+    answers = scene.answers(requests)
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
         log = play(plan.itinerary)
-        end = int(log.ended_ns.max(initial=0))
-        window, fleet = Window(0, end), experiment.spec.fleet
-        outcome = outcome_of(plan, log, answers, fleet=fleet, kept=(), window=window, sections=1)
-        for number, model in enumerate(outcome.model_logs):
+        ledger = Ledger(
+            Terms(experiment.spec.fleet, (), Window(0, int(log.ended_ns.max(initial=0)))), requests, plan.routes
+        )
+        ledger.add(plan, log, answers)
+        for number, model in enumerate(ledger.close().model_logs):
             mine = plan.leg_model == number
             assert model.calls == int(mine.sum())
             assert model.queued_ns == int((log.started_ns - log.joined_ns)[mine].sum())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scenes import FLEET, Setting, setting
 
 from sim.engine import play
-from sim.outcome.bill import leg_costs, sum_by
+from sim.outcome.bill import leg_costs
 from sim.routing.plan import Cause, Plan
 
 REQUESTS = 60
@@ -91,7 +91,7 @@ def stages(plan: Plan, request: int) -> list[list[tuple[int, int]]]:
 @settings(deadline=None, max_examples=80)
 @given(patterns)
 def test_any_pattern_keeps_the_accounts(pattern: dict[str, Any]) -> None:
-    """One awaited answer per request, no empty stage, no model twice, and a bill that adds up by leg and by cause."""
+    """One awaited answer per request, no empty stage, no model twice, and groups of legs that make the itinerary."""
     scene = scene_of(pattern)
     plan = scene.plan()
     assert np.array_equal(plan.itinerary.leg_request[plan.answer_leg], np.arange(REQUESTS))
@@ -104,9 +104,12 @@ def test_any_pattern_keeps_the_accounts(pattern: dict[str, Any]) -> None:
         assert len(set(calls)) == len(calls)
     wasted = np.bincount(plan.itinerary.leg_request[plan.leg_cause == Cause.WASTED_FIRST_PASS], minlength=REQUESTS)
     assert np.array_equal(wasted > 0, plan.escalated)
-    costs = leg_costs(plan, scene.answers, scene.scene.spec.fleet)
-    assert (costs >= 0).all()
-    assert sum_by(plan.itinerary.leg_request, costs, REQUESTS).sum() == sum_by(plan.leg_cause, costs, 6).sum()
+    assert np.array_equal(np.sort(np.concatenate([group.leg for group in plan.groups])), np.arange(plan.itinerary.legs))
+    for group in plan.groups:
+        assert np.array_equal(group.request, np.unique(group.request))
+        assert np.array_equal(plan.itinerary.leg_request[group.leg], group.request)
+        assert np.array_equal(plan.itinerary.leg_stage[group.leg], group.stage)
+        assert (leg_costs(group, plan, scene.answers, scene.scene.spec.fleet) >= 0).all()
 
 
 @settings(deadline=None, max_examples=40)
@@ -150,10 +153,11 @@ def test_the_bill_scales_with_the_prices(pattern: dict[str, Any], k: int) -> Non
     for fleet in (FLEET, dear):
         scene = scene_of(pattern, fleet=fleet)
         plan = scene.plan()
-        costs = leg_costs(plan, scene.answers, scene.scene.spec.fleet)
-        bills.append((costs[plan.leg_model >= 0], plan.leg_model))
-    assert np.array_equal(bills[0][1], bills[1][1])
-    assert np.array_equal(bills[0][0] * k, bills[1][0])
+        calls = [group for group in plan.groups if group.model >= 0]
+        bills.append([(group, leg_costs(group, plan, scene.answers, scene.scene.spec.fleet)) for group in calls])
+    for (group, costs), (dearer, more) in zip(*bills, strict=True):
+        assert (group.model, group.request.tolist()) == (dearer.model, dearer.request.tolist())
+        assert np.array_equal(costs * k, more)
 
 
 @settings(deadline=None, max_examples=40)

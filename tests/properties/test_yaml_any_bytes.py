@@ -29,7 +29,7 @@ DATA = st.recursive(
 
 def read(content: bytes) -> Document | None:
     """Document of some bytes; None where they were refused with at least one issue. Any other error passes through."""
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         document = parse_yaml(content, "any.yaml")
     except InvalidInput as error:
@@ -39,7 +39,7 @@ def read(content: bytes) -> Document | None:
             assert 0 <= issue.line <= lines + 1
             assert "\n" not in str(issue)
         document = None
-    assert time.perf_counter() - start < LONGEST_S
+    assert time.process_time() - start < LONGEST_S
     return document
 
 

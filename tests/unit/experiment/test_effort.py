@@ -13,7 +13,7 @@ from scenes import CASCADE, FLEET, QUALITY, WORKLOAD
 
 import sim
 from sim.experiment import effort
-from sim.experiment.simulate import Scene
+from sim.experiment.scene import Scene
 from sim.experiment.summary import summary_bytes
 
 EXPERIMENT = Path(__file__).resolve().parents[3] / "experiments" / "quickstart.yaml"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import sim
 from sim.experiment import finished as room
+from sim.experiment import scene as scene_room
 from sim.experiment import workers
 from sim.experiment.finished import Finished
 from sim.experiment.places import finished_folder
-from sim.experiment.simulate import Scene, play_replication
+from sim.experiment.replication import play_replication
+from sim.experiment.scene import Scene
 from sim.experiment.summary import summary_bytes
 from sim.outcome.outcomes import Outcome
+from sim.outcome.samples import Counted
+from sim.outcome.warmup import Series
 
 EXPERIMENT = Path(__file__).resolve().parents[3] / "experiments" / "quickstart.yaml"
 SHORT = ["run.duration=20s", "run.replications=4"]
@@ -29,8 +36,19 @@ def outcomes_of(replication: int) -> list[Outcome]:
 
 def shown(outcomes: Sequence[Outcome]) -> list[str]:
     """Write outcomes as text that differs if anything in them does."""
-    return [repr(outcome) + repr([column.tobytes() for column in (outcome.log.latency_ns, outcome.by_cause)])
-            for outcome in outcomes]  # fmt: skip
+    return [_text(outcome) for outcome in outcomes]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.tolist()}"
+    if isinstance(value, Series):
+        return _text([value.batch, value.sums, value.starts_ns])
+    if dataclasses.is_dataclass(value):
+        return _text({one.name: getattr(value, one.name) for one in dataclasses.fields(value)})
+    if isinstance(value, dict):
+        return str({name: _text(one) for name, one in value.items()})
+    return str([_text(one) for one in value]) if isinstance(value, list | tuple) else repr(value)
 
 
 def interrupt_after(count: int) -> Callable[[int, int], None]:
@@ -52,6 +70,17 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     found = Finished(tmp_path / "f", HASH).load()
     assert list(found) == [3]
     assert shown(found[3]) == shown(outcomes_of(3))
+
+
+def test_histograms_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a replication is too long to keep every observation, its histograms are read back, equal in every part."""
+    monkeypatch.setattr(scene_room, "MOST_EXACT", 40)
+    outcomes = outcomes_of(1)
+    assert all(isinstance(outcome.durations, Counted) for outcome in outcomes)
+    kept = Finished(tmp_path, HASH)
+    kept.add(1, outcomes)
+    kept.save()
+    assert shown(Finished(tmp_path, HASH).load()[1]) == shown(outcomes)
 
 
 def test_a_long_run_saves_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_a_start_may_be_written_in_any_usual_way(start: str, zone: str) -> None:
 
 def test_the_calendar_starts_where_the_run_says() -> None:
     """If start and zone are given, the calendar begins at that moment; an offset of its own counts more."""
-    from sim.experiment.simulate import Scene  # noqa: PLC0415 - only this test needs the engine
+    from sim.experiment.scene import Scene  # noqa: PLC0415 - only this test needs the engine
 
     for start, expected in (
         ("2026-07-01T08:00", "2026-07-01T08:00:00+02:00"),

@@ -14,7 +14,8 @@ from scipy import stats
 
 import sim
 from sim.chance import Purpose, Streams
-from sim.experiment.simulate import Scene, play_replication
+from sim.experiment.replication import play_replication
+from sim.experiment.scene import Scene
 from sim.routing.patterns import PATTERNS
 from sim.routing.signals import SIGNALS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -13,12 +14,12 @@ from scipy import stats
 
 from sim.outcome.intervals import (
     Interval,
+    Sample,
     lag_one_correlation,
     quantile,
-    quantile_interval,
+    quantile_intervals,
     quantile_ratio_interval,
     ratio_interval,
-    sections,
     share_interval,
     student_t,
 )
@@ -26,6 +27,12 @@ from sim.outcome.intervals import (
 NUMBERS = st.floats(min_value=-1e6, max_value=1e6, allow_nan=False).map(lambda number: round(number, 3))
 WEIGHTS = st.floats(min_value=0.5, max_value=1e3).map(lambda number: round(number, 3))
 PAIRS = st.lists(st.tuples(NUMBERS, WEIGHTS), min_size=2, max_size=12)
+
+
+def quantile_interval(samples: Sequence[Sample], q: float, *, sectioned: bool = False) -> Interval | None:
+    """Give the interval of one quantile."""
+    found = quantile_intervals(samples, [q], sectioned=sectioned)
+    return None if found is None else found[0]
 
 
 def known(found: Interval | None) -> tuple[float, float, float]:
@@ -229,10 +236,10 @@ def test_no_observation_is_no_quantile() -> None:
     assert quantile_interval([np.zeros(0), np.full(900, 2.0)], 0.5) == Interval(2.0, None, None, few_data=True)
 
 
-def test_one_replication_is_cut_into_ten_sections() -> None:
-    """One sample gives the interval of its ten sections."""
-    sample = np.random.default_rng(8).exponential(size=20_000)
-    one, ten = quantile_interval([sample], 0.9), quantile_interval(sections(sample), 0.9)
+def test_sections_stand_in_for_replications() -> None:
+    """Ten sections of one replication give the interval that ten replications give."""
+    sections = np.array_split(np.random.default_rng(8).exponential(size=20_000), 10)
+    one, ten = quantile_interval(sections, 0.9, sectioned=True), quantile_interval(sections, 0.9)
     assert one == ten
     assert one is not None
     assert not one.few_data
@@ -240,18 +247,9 @@ def test_one_replication_is_cut_into_ten_sections() -> None:
 
 def test_a_drifting_replication_is_not_trusted() -> None:
     """One sample whose sections rise is marked, although each has observations enough."""
-    found = quantile_interval([np.arange(50_000)], 0.5)
+    found = quantile_interval(np.array_split(np.arange(50_000), 10), 0.5, sectioned=True)
     assert found is not None
     assert found.few_data
-
-
-@given(st.integers(0, 400))
-def test_sections_keep_every_observation_in_order(size: int) -> None:
-    """Sections are contiguous, cover everything, and differ in length by at most one."""
-    parts = sections(np.arange(size))
-    assert np.concatenate(parts).tolist() == list(range(size))
-    assert len(parts) == 10
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_quantile_ratio_of_a_multiple_is_exact() -> None:

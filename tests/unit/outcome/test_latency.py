@@ -9,7 +9,7 @@ from sim.engine import play
 from sim.engine.log import LegLog
 from sim.outcome.latency import waits
 from sim.routing.itinerary import UNLIMITED
-from sim.routing.plan import Plan
+from sim.routing.plan import Cause, LegGroup, Plan
 
 STEPS, MODEL, OTHER = 0, 1, 2
 
@@ -25,20 +25,27 @@ def plan_of(
 ) -> Plan:
     """Make a plan by hand: `ttft` per leg, `answers` the answering leg per request, `unawaited` legs."""
     itinerary = itinerary_of(servers, requests)
-    legs, count = itinerary.legs, itinerary.requests
-    awaited = np.ones(legs, dtype=np.bool_)
-    awaited[list(unawaited)] = False
+    count = itinerary.requests
+    groups = [
+        LegGroup(
+            request=itinerary.leg_request[[leg]],
+            leg=np.array([leg]),
+            stage=itinerary.leg_stage[[leg]],
+            ttft_ns=np.array([ttft[leg]]),
+            is_answer=np.array([leg in answers]),
+            model=int(itinerary.leg_station[leg]) - 1,
+            step=-1,
+            cause=Cause.ANSWER,
+            awaited=leg not in unawaited,
+        )
+        for leg in range(itinerary.legs)
+    ]
     return Plan(
         itinerary=itinerary,
         models=("one", "two"),
         steps=(),
         routes=("one",),
-        leg_model=itinerary.leg_station - 1,
-        leg_step=np.full(legs, -1, dtype=np.int64),
-        leg_cause=np.zeros(legs, dtype=np.int64),
-        leg_awaited=awaited,
-        leg_ttft_ns=np.array(ttft, dtype=np.int64),
-        answer_leg=np.array(answers, dtype=np.int64),
+        groups=tuple(groups),
         answer_model=np.zeros(count, dtype=np.int64),
         answer_held=np.array(held),
         escalated=np.zeros(count, dtype=np.bool_),

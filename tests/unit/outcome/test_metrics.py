@@ -15,7 +15,7 @@ import sim
 from sim.experiment.simulate import Run
 from sim.outcome.catalogue import metric_of
 from sim.outcome.estimates import Estimate
-from sim.outcome.metrics import Goals, References, measure, sections_for
+from sim.outcome.metrics import sections_for
 
 FLEET: dict[str, Any] = {
     "small": {
@@ -221,9 +221,9 @@ def test_a_paired_difference_is_narrower_than_an_unpaired_one() -> None:
 
 def test_the_interval_of_a_share_is_that_of_the_ratio_estimator() -> None:
     """If one computes Cochran's ratio interval by hand from the replications, the reported bounds are it."""
-    logs = [outcome.log for outcome in run().outcomes["cascade"]]
-    y = np.array([log.escalated.sum() for log in logs], dtype=np.float64)
-    x = np.array([len(log.escalated) for log in logs], dtype=np.float64)
+    by_replication = run().requests("cascade").groupby("replication")["escalated"]
+    y = by_replication.sum().to_numpy(dtype=np.float64)
+    x = by_replication.count().to_numpy(dtype=np.float64)
     value = y.sum() / x.sum()
     spread = math.sqrt(((y - value * x) ** 2).sum() / (len(x) - 1) / len(x)) / x.mean()
     half = float(stats.t.ppf(0.975, len(x) - 1)) * spread
@@ -278,7 +278,7 @@ def test_replications_without_requests_do_not_break_anything() -> None:
     """If some replications measure no request, every metric is still finite."""
     rare = {**EXPERIMENT["workload"], "arrivals": {"kind": "poisson", "rate_per_s": 0.01}}
     sparse = changed(workload=rare, run={"duration": "60s", "replications": 12})
-    counts = [len(outcome.log.arrival_ns) for outcome in sparse.outcomes["cascade"]]
+    counts = [outcome.requests for outcome in sparse.outcomes["cascade"]]
     assert 0 in counts
     assert sum(counts) > 0
     for pattern in sparse.result.patterns.values():
@@ -288,12 +288,9 @@ def test_replications_without_requests_do_not_break_anything() -> None:
 def test_goals_are_inclusive() -> None:
     """If an answer takes exactly as long as the goal allows, it counts as goodput; a nanosecond less and none does."""
     constant = {**FLEET["large"], "service": "1s"}
-    outcomes = changed(
-        fleet={**FLEET, "large": constant},
-        quality={"acceptance": {task: {"small": 1.0, "large": 1.0} for task in ("easy", "hard")}},
-    ).outcomes
-    base = ("frontier-only", outcomes["frontier-only"])
-    references = References(baseline=base, cheap=("cheap-only", outcomes["cheap-only"]), frontier=base)
-    for limit, share in ((10**9, 1.0), (10**9 - 1, 0.0)):
-        found = measure(*base, references, Goals(latency_ns=limit), 0.95).estimates
+    right = {"acceptance": {task: {"small": 1.0, "large": 1.0} for task in ("easy", "hard")}}
+    for limit, share in (("1s", 1.0), ("999999999ns", 0.0)):
+        short = {**EXPERIMENT["run"], "goals": {"latency": limit}}
+        changes = {"fleet": {**FLEET, "large": constant}, "quality": right, "run": short}
+        found = changed(**changes).result.patterns["frontier-only"].estimates
         assert found["goodput"].value == pytest.approx(share * found["arrival.rate"].value)

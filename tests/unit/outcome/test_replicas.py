@@ -58,4 +58,4 @@ def test_the_replicas_of_a_replication_are_counted_in_nano_dollars() -> None:
     """If three replicas run for two hours at $2.50, every replication has 15 billion nano-dollars of fixed cost."""
     outcomes = run({"concurrency": 2, "replicas": 3}).outcomes["ours"]
     assert [outcome.replica_nano for outcome in outcomes] == [15 * 10**9] * 2
-    assert [int(outcome.log.cost_nano.sum()) for outcome in outcomes] == [72 * 10**7] * 2
+    assert [sum(outcome.sum("cost_nano")) for outcome in outcomes] == [72 * 10**7] * 2

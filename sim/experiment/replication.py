@@ -1,0 +1,140 @@
+"""One replication of every pattern, chunk by chunk: draw, plan, play, account. Memory does not grow with its length."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from sim.columns import Bools
+from sim.engine import ENGINES
+from sim.experiment.scene import Scene
+from sim.outcome.ledger import Ledger
+from sim.outcome.outcomes import Outcome, RequestLog, Window
+from sim.routing.answers import Answers
+from sim.routing.patterns import Pattern
+from sim.routing.plan import Plan
+from sim.workload.requests import Requests
+
+_KEPT_BYTES = 31 << 20
+
+
+def play_replication(scene: Scene, replication: int, engine: str) -> list[Outcome]:
+    """Play one replication of every pattern; the outcomes stand in the order of the line-up."""
+    play = Replication(scene, replication, engine, scene.line_up.patterns)
+    for _ in play.logs():
+        pass  # request logs are let go of as they come
+    return play.outcomes()
+
+
+class Replication:
+    """The patterns of one replication in play: all see the same requests, drawn once."""
+
+    def __init__(self, scene: Scene, replication: int, engine: str, patterns: Sequence[Pattern]) -> None:
+        _keep_freed_memory()
+        self._scene = scene
+        self._replication = replication
+        window = scene.window(replication)
+        self._plays = {pattern.name: _Play(scene, pattern, engine, window) for pattern in patterns}
+        for pattern in patterns:
+            ends = pattern.baselines()
+            direct = scene.line_up.direct[ends[-1]] if ends else pattern.name
+            if direct != pattern.name and direct in self._plays:
+                self._plays[direct].followers.append(self._plays[pattern.name])
+                self._plays[pattern.name].compared = True
+
+    def logs(self) -> Iterator[tuple[str, RequestLog]]:
+        """Play to the end; yield (pattern, request log) of the measured requests, as they are accounted for.
+
+        The logs of one pattern come in order of arrival.
+        """
+        for requests, following in _with_next(self._scene.chunks(self._replication)):
+            answers = self._scene.answers(requests)
+            until_ns = None if following is None else int(following.arrival_ns[0])
+            for play in self._plays.values():
+                play.plan(answers)
+            for name, play in self._plays.items():
+                for log in play.advance(until_ns):
+                    yield name, log
+
+    def outcomes(self) -> list[Outcome]:
+        """Give the outcome of every pattern, after all has been played."""
+        return [play.outcome() for play in self._plays.values()]
+
+
+class _Play:
+    """One pattern in play: its engine, the plans whose requests are under way, and its ledger."""
+
+    def __init__(self, scene: Scene, pattern: Pattern, engine: str, window: Window) -> None:
+        self._scene = scene
+        self._pattern = pattern
+        self._window = window
+        self._engine = ENGINES[engine]()
+        self._open: deque[tuple[Plan, Answers]] = deque()
+        self._next: Plan | None = None
+        self._ledger: Ledger | None = None
+        self.followers: list[_Play] = []
+        """Patterns whose escalated requests are compared with the same requests here."""
+        self.compared = False
+        self._escalated: deque[Bools] = deque()
+
+    def plan(self, answers: Answers) -> None:
+        """Plan the next requests."""
+        plan = self._scene.plan(self._pattern, answers)
+        if self._ledger is None:
+            terms = self._scene.terms(self._pattern, self._window, compared=self.compared)
+            self._ledger = Ledger(terms, answers.requests, plan.routes)
+        self._open.append((plan, answers))
+        self._next = plan
+        if self.compared:
+            self._escalated.append(plan.escalated)
+
+    def advance(self, until_ns: int | None) -> Iterator[RequestLog]:
+        """Play what was planned, up to the arrival of those who come next, and account for what is complete."""
+        if self._next is None or self._ledger is None:
+            raise ValueError("nothing was planned")
+        for log in self._engine.advance(self._next.itinerary, until_ns):
+            plan, answers = self._open.popleft()
+            requests = self._ledger.add(plan, log, answers)
+            for follower in self.followers:
+                follower.compare(requests)
+            yield requests
+
+    def compare(self, direct: RequestLog) -> None:
+        """Take in what the same requests met under the pattern that calls the last model at once."""
+        escalated = self._escalated.popleft()
+        measured = escalated[len(escalated) - len(direct.arrival_ns) :]
+        if self._ledger is not None:
+            self._ledger.add_direct(direct.latency_ns, direct.arrival_ns, measured)
+
+    def outcome(self) -> Outcome:
+        """Give what the ledger has."""
+        if self._ledger is None:
+            raise ValueError("nothing was played")
+        return self._ledger.close()
+
+
+def _with_next(chunks: Iterable[Requests]) -> Iterator[tuple[Requests, Requests | None]]:
+    """Yield each chunk with the one that follows it, None after the last."""
+    before: Requests | None = None
+    for chunk in chunks:
+        if before is not None:
+            yield before, chunk
+        before = chunk
+    if before is not None:
+        yield before, None
+
+
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Let the C library hold on to the memory of freed columns, once per process.
+
+    The GNU allocator returns what lies at the end of its heap to the system when more than twice the largest freed
+    block is unused there. With a column of half a megabyte that is after nearly every operation, and the next one waits
+    for the system to hand out zeroed pages: ten times the cost of the operation itself. It learns from a large block
+    (up to 32 MB) that is freed once. Elsewhere this does nothing.
+    """
+    block = np.empty(_KEPT_BYTES, dtype=np.uint8)
+    del block

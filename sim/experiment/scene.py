@@ -1,0 +1,104 @@
+"""The scene of an experiment: all that its replications share, and the steps from chance to plans."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from sim.chance import Streams
+from sim.experiment.lineup import LineUp
+from sim.experiment.spec import ExperimentSpec
+from sim.outcome.ledger import Goals, Terms
+from sim.outcome.metrics import sections_for
+from sim.outcome.outcomes import Window
+from sim.routing.answers import Answers
+from sim.routing.patterns import Pattern
+from sim.routing.plan import Plan, Planner
+from sim.routing.quality import QualityModel, quality_model
+from sim.workload.calendar import Calendar
+from sim.workload.requests import Inputs, Requests, draw_requests
+from sim.workload.sources import Horizon
+
+MOST_EXACT = 1 << 20
+"""Observations per pattern, over all replications, of which quantiles are exact; beyond, histograms stand for them."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a replication needs: the experiment, its line-up and its input files."""
+
+    spec: ExperimentSpec
+    line_up: LineUp
+    inputs: Inputs
+
+    @cached_property
+    def quality(self) -> QualityModel:
+        """The quality model over the task classes of the requests."""
+        tasks, table = self.spec.workload.tasks, self.inputs.table
+        names = tuple(tasks) or (table.tasks if table is not None else ())
+        pair = (self.line_up.cheap, self.line_up.frontier)
+        return quality_model(self.spec.quality, tuple(self.spec.fleet), pair, names, table)
+
+    @property
+    def replayed(self) -> Inputs:
+        """The inputs that requests are drawn from: a table that is only fitted is none of them."""
+        return self.inputs if self.quality.table is not None else Inputs(self.inputs.traces)
+
+    @property
+    def calendar(self) -> Calendar:
+        """Start of the run on the calendar."""
+        start = dt.datetime.fromisoformat(self.spec.run.start)
+        return Calendar(start if start.tzinfo is not None else start.replace(tzinfo=ZoneInfo(self.spec.run.time_zone)))
+
+    def requests(self, replication: int, most: int | None = None) -> Requests:
+        """Draw the requests of one replication in one piece: all of them, or at most the first `most`."""
+        return draw_requests(
+            self.spec.workload,
+            Streams(self.spec.seed, replication),
+            self.calendar,
+            self._horizon(most),
+            self.replayed,
+        )
+
+    def chunks(self, replication: int) -> Iterator[Requests]:
+        """Draw the requests of one replication, some at a time."""
+        yield self.requests(replication)
+
+    def _horizon(self, most: int | None = None) -> Horizon:
+        run = self.spec.run
+        return Horizon(run.duration, run.requests if most is None else min(most, run.requests or most))
+
+    def answers(self, requests: Requests) -> Answers:
+        """Give the answers of every model to these requests."""
+        return Answers(requests, self.spec.fleet, self.quality)
+
+    def plan(self, pattern: Pattern, answers: Answers) -> Plan:
+        """Let a pattern turn the requests into an itinerary."""
+        planner = Planner(answers)
+        pattern.plan(planner, self.spec.signals, self.line_up.cheap)
+        return planner.finish(self.spec.fleet)
+
+    def window(self, replication: int) -> Window:
+        """Give the measured part of a replication."""
+        run = self.spec.run
+        end = run.duration
+        if end is None:
+            requests = self.requests(replication)
+            end = int(requests.arrival_ns[-1]) if len(requests) else run.warm_up
+        return Window(run.warm_up, max(end, run.warm_up))
+
+    def terms(self, pattern: Pattern, window: Window, *, compared: bool = False) -> Terms:
+        """Say what is accounted for under a pattern."""
+        run = self.spec.run
+        return Terms(
+            fleet=self.spec.fleet,
+            kept=pattern.all_models(),
+            window=window,
+            sections=sections_for(run.replications),
+            goals=Goals(run.goals.latency, run.goals.ttft),
+            most_exact=MOST_EXACT // run.replications,
+            compared=compared,
+        )

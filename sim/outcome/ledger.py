@@ -1,0 +1,222 @@
+"""Accounting of one pattern in one replication, part by part in order of arrival; no part is kept.
+
+Everything is added up as integers, so that the result does not depend on where a run was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sim.columns import Ints
+from sim.engine.log import LegLog
+from sim.fleet import Model
+from sim.fleet.capacity import replicas_of, servers_of
+from sim.outcome.bill import leg_costs, total
+from sim.outcome.outcomes import DURATIONS, FIELDS, ModelLog, Outcome, RequestLog, Sums, Window, request_log
+from sim.outcome.samples import Collector
+from sim.outcome.warmup import Series
+from sim.routing.answers import Answers
+from sim.routing.plan import Cause, LegGroup, Plan
+from sim.workload.requests import Requests
+
+_EXACT_IN_FLOATS = 2**53
+_FLAGS = 4  # of the fields: escalated, acceptable, refused, good
+_EVERY = 1 << _FLAGS
+_HAS = [np.arange(_EVERY) >> bit & 1 == 1 for bit in range(_FLAGS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """What a good answer must meet to count as goodput, in nanoseconds; None: no such goal."""
+
+    latency_ns: int | None = None
+    ttft_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is accounted for, and how.
+
+    `window` is measured, in this many `sections` of equal time. `kept` are the models that the pattern may call: their
+    replicas are paid for, called or not, and no others. Up to `most_exact` observations are kept for quantiles.
+    `compared` says that the pattern is compared with direct calls to the last model it may call.
+    """
+
+    fleet: Mapping[str, Model]
+    kept: Collection[str]
+    window: Window
+    sections: int = 1
+    goals: Goals = Goals()
+    most_exact: int = 1 << 20
+    compared: bool = False
+
+    @cached_property
+    def edges_ns(self) -> Ints:
+        """Where the second and later sections begin, int64 ns."""
+        length = self.window.length_ns
+        edges = [self.window.start_ns + length * number // self.sections for number in range(1, self.sections)]
+        return np.array(edges, dtype=np.int64)
+
+    def parts(self, arrival_ns: Ints) -> Iterator[tuple[int, int, int]]:
+        """Yield (section, first, end) for each section that has some of these arrivals; the warm-up is left out."""
+        starts = np.searchsorted(arrival_ns, np.concatenate(([self.window.start_ns], self.edges_ns))).tolist()
+        for section, (first, end) in enumerate(zip(starts, [*starts[1:], len(arrival_ns)], strict=True)):
+            if first < end:
+                yield section, first, end
+
+
+class Ledger:
+    """Adds up what becomes of requests."""
+
+    def __init__(self, terms: Terms, requests: Requests, routes: tuple[str, ...]) -> None:
+        """Open a ledger for requests like these (only their names count) and these routes."""
+        self.terms = terms
+        self.segments, self.tasks, self.routes = requests.segments, requests.tasks, routes
+        self.models = tuple(terms.fleet)
+        sizes = {"route": 2 * len(routes), "segment": len(self.segments), "task": len(self.tasks)}
+        self._sizes = {name: size for name, size in sizes.items() if size > 1}
+        sections, most = terms.sections, terms.most_exact
+        self._sums = {name: _zeros(sections, size, len(FIELDS)) for name, size in self._sizes.items()}
+        self._durations = Collector(tuple(DURATIONS), self._sizes, sections, most)
+        self._direct = Collector(("latency",), {"route": 1}, sections, most) if terms.compared else None
+        self._series = Series()
+        self._by_cause = _zeros(sections, len(Cause))
+        self._by_model = _zeros(sections, len(self.models))
+        self._spans = [_Spans() for _ in self.models]
+
+    def add(self, plan: Plan, log: LegLog, answers: Answers) -> RequestLog:
+        """Account for the next requests, and give the request log of those that are measured."""
+        if plan.routes != self.routes:
+            raise ValueError(f"the routes of a pattern change during a run: {plan.routes} after {self.routes}")
+        arrival_ns = plan.itinerary.arrival_ns
+        parts = list(self.terms.parts(arrival_ns))
+        cost_nano = np.zeros(len(arrival_ns), dtype=np.int64)
+        for group in plan.groups:
+            costs = leg_costs(group, plan, answers, self.terms.fleet)
+            cost_nano[group.request] += costs
+            self._add_costs(group, plan.causes(group), costs, parts)
+            if group.model >= 0:
+                first = parts[0][1] if parts else len(arrival_ns)
+                self._spans[group.model].add(group, plan, log, self.terms.window, first)
+        requests = request_log(plan, log, answers, cost_nano)
+        for section, first, end in parts:
+            self._add_requests(section, requests, slice(first, end))
+        measured = slice(parts[0][1] if parts else len(arrival_ns), None)
+        self._series.add(requests.latency_ns[measured], requests.arrival_ns[measured])
+        return _cut(requests, measured)
+
+    def add_direct(self, latency_ns: Ints, arrival_ns: Ints, escalated: np.typing.NDArray[np.bool_]) -> None:
+        """Take in what the same requests waited for a direct call to the last model; only the escalated ones count."""
+        if self._direct is None:
+            raise ValueError("this pattern is not compared with direct calls")
+        for section, first, end in self.terms.parts(arrival_ns):
+            values = latency_ns[first:end][escalated[first:end]]
+            self._direct.add(section, {"latency": values}, {"route": np.zeros(len(values), dtype=np.int64)})
+
+    def close(self) -> Outcome:
+        """Give the sums."""
+        terms = self.terms
+        return Outcome(
+            segments=self.segments,
+            tasks=self.tasks,
+            routes=self.routes,
+            models=self.models,
+            window=terms.window,
+            sums=self._sums,
+            durations=self._durations.finish(),
+            direct=None if self._direct is None else self._direct.finish(),
+            series=self._series,
+            by_cause=self._by_cause,
+            by_model=self._by_model,
+            model_logs=tuple(
+                ModelLog(servers_of(terms.fleet[name].capacity), spans.calls, spans.busy, spans.queued, spans.offered)
+                for name, spans in zip(self.models, self._spans, strict=True)
+            ),
+            replica_nano=sum(
+                terms.fleet[name].price.replica_nano(replicas_of(terms.fleet[name].capacity), terms.window.length_ns)
+                for name in self.models
+                if name in terms.kept
+            ),
+        )
+
+    def _add_costs(self, group: LegGroup, causes: Ints, costs: Ints, parts: list[tuple[int, int, int]]) -> None:
+        for section, first, end in parts:
+            mine = slice(*np.searchsorted(group.request, (first, end)))
+            for cause, nano in enumerate(_sums_by(causes[mine], costs[mine], len(Cause))):
+                self._by_cause[section, cause] += nano
+            if group.model >= 0:
+                self._by_model[section, group.model] += total(costs[mine])
+
+    def _add_requests(self, section: int, log: RequestLog, rows: slice) -> None:
+        codes = {
+            "route": 2 * log.route[rows] + log.escalated[rows],
+            "segment": log.segment[rows],
+            "task": log.task[rows],
+        }
+        values = {name: getattr(log, column)[rows] for name, column in DURATIONS.items()}
+        flags = (log.escalated[rows], log.acceptable[rows], log.refused[rows], self._good(log, rows))
+        together = sum((flag.astype(np.int64) << bit for bit, flag in enumerate(flags)), start=np.int64(0))
+        for name, size in self._sizes.items():
+            counts = np.bincount(_EVERY * codes[name] + together, minlength=_EVERY * size).reshape(size, _EVERY)
+            sums = [counts.sum(axis=1).tolist()]
+            sums += [counts[:, _HAS[bit]].sum(axis=1).tolist() for bit in range(_FLAGS)]
+            sums += [_sums_by(codes[name], getattr(log, field)[rows], size) for field in FIELDS[1 + _FLAGS :]]
+            self._sums[name][section] += np.array(sums, dtype=object).T
+        self._durations.add(section, values, codes)
+
+    def _good(self, log: RequestLog, rows: slice) -> np.typing.NDArray[np.bool_]:
+        good, goals = log.acceptable[rows], self.terms.goals
+        if goals.latency_ns is not None:
+            good = good & (log.latency_ns[rows] <= goals.latency_ns)
+        if goals.ttft_ns is not None:
+            good = good & (log.ttft_ns[rows] <= goals.ttft_ns)
+        return good
+
+
+class _Spans:
+    """How long the calls of one model took, waited and were to take, within the window."""
+
+    def __init__(self) -> None:
+        self.calls = self.busy = self.queued = self.offered = 0
+
+    def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int) -> None:
+        """Add the legs of a group; requests are measured from row `first` on."""
+        joined, started, ended = (column[group.leg] for column in (log.joined_ns, log.started_ns, log.ended_ns))
+        self.calls += len(group.request) - int(np.searchsorted(group.request, first))
+        self.busy += _overlap_ns(started, ended, window)
+        self.queued += _overlap_ns(joined, started, window)
+        inside = (joined >= window.start_ns) & (joined <= window.end_ns)
+        self.offered += total(plan.itinerary.leg_service_ns[group.leg] * inside)
+
+
+def _overlap_ns(begin: Ints, end: Ints, window: Window) -> int:
+    """Give the time that the spans [begin, end) lie within the window, summed."""
+    return total(np.maximum(np.minimum(end, window.end_ns) - np.maximum(begin, window.start_ns), 0))
+
+
+def _sums_by(codes: Ints, values: Ints, size: int) -> list[int]:
+    """Give the exact sum of the values (0 or more) of each code."""
+    if not len(values):
+        return [0] * size
+    if int(values.max()) * len(values) < _EXACT_IN_FLOATS:  # then so is every sum on the way
+        return [int(value) for value in np.bincount(codes, weights=values, minlength=size).tolist()]
+    low, high = (np.zeros(size, dtype=np.int64) for _ in range(2))
+    np.add.at(low, codes, values & 0xFFFFFFFF)
+    np.add.at(high, codes, values >> 32)
+    return [(above << 32) + below for above, below in zip(high.tolist(), low.tolist(), strict=True)]
+
+
+def _zeros(*shape: int) -> Sums:
+    zeros = np.empty(shape, dtype=object)
+    zeros[...] = 0
+    return zeros
+
+
+def _cut(log: RequestLog, rows: slice) -> RequestLog:
+    names = (log.segments, log.tasks, log.routes, log.models)
+    columns = (getattr(log, name) for name in RequestLog.__slots__[len(names) :])
+    return RequestLog(*names, *(column[rows] for column in columns))

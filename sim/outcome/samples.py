@@ -1,0 +1,193 @@
+"""Observations kept for quantiles: every one of them while they are few, histograms beyond.
+
+Which of the two depends on nothing but how many there are, so the answer does not depend on how a run was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.columns import Ints
+from sim.outcome.histogram import Histogram, buckets_of
+
+Sample: TypeAlias = Ints | Histogram
+"""Observations of one group of requests in one section of a replication."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Every observation, in order of arrival.
+
+    `values` int64 by column; `codes` integers by dimension (which segment, which task class, ...); `cuts` int64: where
+    the second and later sections begin.
+    """
+
+    values: Mapping[str, Ints]
+    codes: Mapping[str, NDArray[np.signedinteger]]
+    cuts: Ints
+
+    def samples(self, column: str, dimension: str, codes: Sequence[int] | None) -> list[Sample]:
+        """Give the observations of each section that have one of these codes; all of them for None."""
+        values = np.split(self.values[column], self.cuts)
+        if codes is None:
+            return list(values)
+        known = self.codes[dimension]
+        chosen = known == codes[0] if len(codes) == 1 else np.isin(known, codes)
+        return [part[mine] for part, mine in zip(values, np.split(chosen, self.cuts), strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Histograms of the observations.
+
+    By (column, dimension) int64[n] each, ascending by key, then bucket: `keys` = section x number of codes + code,
+    `buckets` and `counts`. `sizes` is the number of codes by dimension.
+    """
+
+    keys: Mapping[tuple[str, str], Ints]
+    buckets: Mapping[tuple[str, str], Ints]
+    counts: Mapping[tuple[str, str], Ints]
+    sizes: Mapping[str, int]
+    sections: int
+
+    def samples(self, column: str, dimension: str, codes: Sequence[int] | None) -> list[Sample]:
+        """Give the histogram of each section of the observations that have one of these codes; all for None."""
+        size = self.sizes[dimension]
+        return [
+            self._sum(column, dimension, [section * size + code for code in (range(size) if codes is None else codes)])
+            for section in range(self.sections)
+        ]
+
+    def _sum(self, column: str, dimension: str, keys: Sequence[int]) -> Histogram:
+        known = self.keys[column, dimension]
+        spans = [np.arange(*np.searchsorted(known, (key, key + 1))) for key in keys]
+        rows = np.concatenate([np.empty(0, dtype=np.int64), *spans])
+        buckets, place = np.unique(self.buckets[column, dimension][rows], return_inverse=True)
+        counts = np.zeros(len(buckets), dtype=np.int64)
+        np.add.at(counts, place, self.counts[column, dimension][rows])
+        return Histogram(buckets, counts)
+
+
+Samples: TypeAlias = Kept | Counted
+
+
+class Collector:
+    """Takes in observations in order of arrival; keeps them while there are at most `most`, and counts them beyond."""
+
+    def __init__(self, columns: Sequence[str], sizes: Mapping[str, int], sections: int, most: int) -> None:
+        self._columns = tuple(columns)
+        self._sizes = dict(sizes)
+        self._sections = sections
+        self._most = most
+        self._seen = 0
+        self._pieces: list[tuple[int, Mapping[str, Ints], Mapping[str, Ints]]] = []
+        self._counters: dict[tuple[str, str], _Counter] = {}
+
+    def add(self, section: int, values: Mapping[str, Ints], codes: Mapping[str, Ints]) -> None:
+        """Take in observations of one section: int64 by column, and codes by dimension."""
+        count = len(values[self._columns[0]])
+        self._seen += count
+        if self._seen <= self._most:
+            small = {name: codes[name].astype(_least(size)) for name, size in self._sizes.items()}
+            self._pieces.append((section, {name: values[name] for name in self._columns}, small))
+            return
+        if not self._counters:
+            self._counters = {
+                (column, name): _Counter(size) for column in self._columns for name, size in self._sizes.items()
+            }
+            for piece in self._pieces:
+                self._count(*piece)
+            self._pieces = []
+        self._count(section, values, codes)
+
+    def finish(self) -> Samples:
+        """Give what was taken in."""
+        if not self._counters:
+            return self._kept()
+        found = {key: counter.finish() for key, counter in self._counters.items()}
+        return Counted(
+            keys={key: columns[0] for key, columns in found.items()},
+            buckets={key: columns[1] for key, columns in found.items()},
+            counts={key: columns[2] for key, columns in found.items()},
+            sizes=self._sizes,
+            sections=self._sections,
+        )
+
+    def _count(self, section: int, values: Mapping[str, Ints], codes: Mapping[str, Ints]) -> None:
+        for column in self._columns:
+            buckets = buckets_of(values[column])
+            for name in self._sizes:
+                self._counters[column, name].add(section, codes[name], buckets)
+
+    def _kept(self) -> Kept:
+        lengths = np.zeros(self._sections, dtype=np.int64)
+        for section, values, _ in self._pieces:
+            lengths[section] += len(values[self._columns[0]])
+        return Kept(
+            values={
+                name: np.concatenate([np.empty(0, dtype=np.int64), *(values[name] for _, values, _ in self._pieces)])
+                for name in self._columns
+            },
+            codes={
+                name: np.concatenate([np.empty(0, dtype=_least(size)), *(codes[name] for *_, codes in self._pieces)])
+                for name, size in self._sizes.items()
+            },
+            cuts=np.cumsum(lengths)[:-1],
+        )
+
+
+class _Counter:
+    """Counts by code and bucket of the section that is open; what is done lies packed."""
+
+    def __init__(self, codes: int) -> None:
+        self._codes = codes
+        self._section = 0
+        self._lowest = 0
+        self._open = np.zeros((codes, 0), dtype=np.int64)
+        self._done: list[tuple[Ints, Ints, Ints]] = []
+
+    def add(self, section: int, codes: Ints, buckets: Ints) -> None:
+        if not len(buckets):
+            return
+        if section != self._section:
+            self._pack()
+            self._section = section
+        self._make_room(int(buckets.min()), int(buckets.max()))
+        width = self._open.shape[1]
+        np.add.at(self._open.reshape(-1), codes * width + (buckets - self._lowest), 1)
+
+    def finish(self) -> tuple[Ints, Ints, Ints]:
+        """Give keys, buckets and counts."""
+        self._pack()
+        keys, buckets, counts = zip(*self._done, strict=True)
+        return np.concatenate(keys), np.concatenate(buckets), np.concatenate(counts)
+
+    def _make_room(self, low: int, high: int) -> None:
+        """Widen the table, by whole octaves, so that it reaches from `low` to `high`."""
+        octave = 512
+        before = self._open
+        if before.shape[1] and self._lowest <= low and high < self._lowest + before.shape[1]:
+            return
+        end = self._lowest + before.shape[1] if before.shape[1] else high + 1
+        lowest = min(low, self._lowest if before.shape[1] else low) // octave * octave
+        width = -(-(max(end, high + 1) - lowest) // octave) * octave
+        self._open = np.zeros((self._codes, width), dtype=np.int64)
+        at = self._lowest - lowest if before.shape[1] else 0
+        self._open[:, at : at + before.shape[1]] = before
+        self._lowest = lowest
+
+    def _pack(self) -> None:
+        """Put away the counts of the open section."""
+        code, place = np.nonzero(self._open)
+        self._done.append((self._section * self._codes + code, place + self._lowest, self._open[code, place]))
+        self._open[:] = 0
+
+
+def _least(size: int) -> np.dtype[np.signedinteger]:
+    """Give the smallest type that holds the codes of a dimension."""
+    return np.dtype(np.int16 if size <= np.iinfo(np.int16).max else np.int64)

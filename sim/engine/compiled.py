@@ -86,7 +86,7 @@ class Compiled:
         self._size = int(at[2])
         joined = np.flatnonzero(carried_times.joined != _NOT_JOINED)
         part_of = carried.part[joined]
-        for number in np.unique(part_of).tolist():
+        for number in set(part_of.tolist()):
             mine = joined[part_of == number]
             log, rows = self._open[number - self._open[0].number].log, carried.row[mine]
             log.joined_ns[rows] = carried_times.joined[mine]

@@ -94,8 +94,8 @@ def options() -> dict[str, bool]:
     """Say how the loop is compiled: with the cache, without the lock, and without counting references where it can be.
 
     Nothing here makes or returns an array, but with numba's counts each look into a tuple of columns counts up and
-    down, which takes three times as long as the work. The option that leaves them out is not documented, so it is used
-    only if this numba knows it: an unknown one would be refused at the first call.
+    down, which takes longer than the work itself. The option that leaves them out is not documented, so it is used only
+    if this numba knows it: an unknown one would be refused at the first call.
     """
     known = {"cache": True, "nogil": True}
     try:
@@ -230,7 +230,7 @@ def _join(legs, log, row, now, stations):
             used = stations.used[station]
             again = used > 0 and (used == servers or stations.heap[_at(first)] <= now)  # a server that served before
             start = max(now, stations.heap[_at(first)]) if again else now
-            if service > LATEST - start:
+            if start > LATEST - service:
                 return OVERFLOW, row, until, slowest
             end = start + service
             if again:
@@ -368,7 +368,7 @@ def carry(pending, size, legs, first_leg, part, old, new):
 @_loop
 def valid(arrival, servers, legs):
     """Say in one pass that the columns keep the contract that `Itinerary.check` spells out; False leaves it to that."""
-    sound = len(arrival) == 0 or arrival[0] >= 0  # before zero, differences may overflow
+    sound = True
     for number in range(1, len(arrival)):
         sound = sound and arrival[_at(number)] >= arrival[_at(number - 1)]
     for number in range(len(servers)):
@@ -377,9 +377,9 @@ def valid(arrival, servers, legs):
     for row in range(len(legs.request)):
         request, stage = legs.request[_at(row)], legs.stage[_at(row)]
         station, service = legs.station[_at(row)], legs.service[_at(row)]
-        step = stage - stage_before if request == before else stage
+        same = request == before and (stage == stage_before or (stage > 0 and stage - 1 == stage_before))
         sound = sound and before <= request < len(arrival) and request >= 0
-        sound = sound and (step == 0 or (step == 1 and request == before))
+        sound = sound and (same or (request != before and stage == 0))
         sound = sound and 0 <= station < len(servers) and service >= 0
         sound = sound and (service > 0 or servers[_at(station)] == 0)
         before, stage_before = request, stage

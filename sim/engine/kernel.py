@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from numba import njit
 
 from sim.columns import Ints
@@ -27,13 +28,15 @@ GROW_HEAP: Final = 1
 GROW_PENDING: Final = 2
 TOO_LATE: Final = 3
 
-ENDED: Final = -1
-"""Instead of a row: the request has ended."""
-OVERFLOW: Final = -2
-"""Instead of a row: the clock would overflow."""
+ENDED: Final = 0
+ONWARD: Final = 1
+OVERFLOW: Final = 2
+"""What has become of a request that joined: it has ended, has a stage with a queue before it, or leaves the clock."""
 LATEST: Final = 2**63 - 1
 FIRST_RANK: Final = 16
-"""Rank of the completion of leg 0, as in `sim.engine.order`: a constant, since numba freezes what it finds."""
+FIRST_ARRIVAL: Final = 2**62
+"""Ranks of the completion of leg 0 and of the arrival of request 0, as in `sim.engine.order`: constants, since numba
+freezes what it finds."""
 
 
 class Legs(NamedTuple):
@@ -51,6 +54,19 @@ class Times(NamedTuple):
     joined: Ints
     started: Ints
     ended: Ints
+
+
+class Carried(NamedTuple):
+    """Legs still to come of requests of earlier itineraries.
+
+    `legs.request` counts the requests that are carried, `number` is the leg's in the whole run; `part` and `row` say
+    which itinerary it belongs to, and where there.
+    """
+
+    legs: Legs
+    number: Ints
+    part: Ints
+    row: Ints
 
 
 class Stations(NamedTuple):
@@ -74,41 +90,65 @@ class Pending(NamedTuple):
     row: Ints
 
 
-@njit(cache=True, nogil=True, inline="always")
+def options() -> dict[str, bool]:
+    """Say how the loop is compiled: with the cache, without the lock, and without counting references where it can be.
+
+    Nothing here makes or returns an array, but with numba's counts each look into a tuple of columns counts up and
+    down, which takes longer than the work itself. The option that leaves them out is not documented, so it is used only
+    if this numba knows it: an unknown one would be refused at the first call.
+    """
+    known = {"cache": True, "nogil": True}
+    try:
+        from numba.core.cpu import CPUTargetOptions  # noqa: PLC0415 - not a documented place either
+    except ImportError:
+        return known
+    return {**known, "_nrt": False} if hasattr(CPUTargetOptions, "_nrt") else known
+
+
+_njit: Any = njit  # its types know neither `_nrt` nor `forceinline`
+_loop = _njit(**options())
+_part = _njit(**options(), forceinline=True)
+"""What the loop is put together from: a call would hand over each column as seven words."""
+
+_at: Any = np.uintp
+"""Marks an index that is not negative. A signed one may count from the end, and looking whether it does takes a quarter
+of the loop's time."""
+
+
+@_part
 def _sift_down(heap, first, size, value):
     """Put `value` in place of the smallest entry of a heap of times."""
-    at = 0
-    child = 1
+    at, child = 0, 1
     while child < size:
-        if child + 1 < size and heap[first + child + 1] < heap[first + child]:
+        if child + 1 < size and heap[_at(first + child + 1)] < heap[_at(first + child)]:
             child += 1
-        if heap[first + child] >= value:
+        if heap[_at(first + child)] >= value:
             break
-        heap[first + at] = heap[first + child]
+        heap[_at(first + at)] = heap[_at(first + child)]
         at = child
         child = 2 * at + 1
-    heap[first + at] = value
+    heap[_at(first + at)] = value
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_part
 def _sift_up(heap, first, size, value):
     """Add `value` to a heap of times that holds `size` entries."""
     at = size
     while at > 0:
         parent = (at - 1) >> 1
-        if heap[first + parent] <= value:
+        if heap[_at(first + parent)] <= value:
             break
-        heap[first + at] = heap[first + parent]
+        heap[_at(first + at)] = heap[_at(first + parent)]
         at = parent
-    heap[first + at] = value
+    heap[_at(first + at)] = value
 
 
-@njit(cache=True, nogil=True)
-def push(pending, size, time, rank, row):
-    """Add to the heap of those who will join."""
-    at = size
+@_loop
+def _push(pending, size, time, rank, row):
+    """Add to a heap of `size` of those who will join."""
+    at = _at(size)
     while at > 0:
-        parent = (at - 1) >> 1
+        parent = _at((at - _at(1)) >> _at(1))
         other = pending.time[parent]
         if other < time or (other == time and pending.rank[parent] < rank):
             break
@@ -121,115 +161,119 @@ def push(pending, size, time, rank, row):
     pending.row[at] = row
 
 
-@njit(cache=True, nogil=True)
-def _pop(pending, size):
-    """Remove the first of those who will join from a heap of `size`."""
-    last = size - 1
-    time = pending.time[last]
-    rank = pending.rank[last]
-    row = pending.row[last]
-    at = 0
-    child = 1
-    while child < last:
-        if child + 1 < last and (
-            pending.time[child + 1] < pending.time[child]
-            or (pending.time[child + 1] == pending.time[child] and pending.rank[child + 1] < pending.rank[child])
-        ):
-            child += 1
-        if pending.time[child] > time or (pending.time[child] == time and pending.rank[child] > rank):
+@_loop
+def _replace(pending, size, time, rank, row):
+    """Put somebody in place of the first in a heap of `size` of those who will join."""
+    at, child = _at(0), 1
+    while child < size:
+        low = _at(child)
+        if child + 1 < size:
+            high = _at(child + 1)
+            less = pending.time[high] < pending.time[low]
+            if less or (pending.time[high] == pending.time[low] and pending.rank[high] < pending.rank[low]):
+                child += 1
+                low = high
+        other = pending.time[low]
+        if other > time or (other == time and pending.rank[low] > rank):
             break
-        pending.time[at] = pending.time[child]
-        pending.rank[at] = pending.rank[child]
-        pending.row[at] = pending.row[child]
-        at = child
-        child = 2 * at + 1
+        pending.time[at] = other
+        pending.rank[at] = pending.rank[low]
+        pending.row[at] = pending.row[low]
+        at = low
+        child = 2 * child + 1
     pending.time[at] = time
     pending.rank[at] = rank
     pending.row[at] = row
 
 
-@njit(cache=True, nogil=True)
+@_part
+def _behind(request, row):
+    """Find the first row behind those of the request at `row`."""
+    number = request[_at(row)]
+    while row < len(request) and request[_at(row)] == number:
+        row += 1
+    return row
+
+
+@_loop
 def _fits(legs, row, stations):
     """Say whether the heaps have room for what the stage at `row` may add; the station without room is -1 - k."""
-    request = legs.request[row]
-    stage = legs.stage[row]
+    request = legs.request[_at(row)]
+    stage = legs.stage[_at(row)]
     last = row
-    while last < len(legs.request) and legs.request[last] == request and legs.stage[last] == stage:
-        station = legs.station[last]
-        room = stations.room[station]
-        if stations.servers[station] > room and stations.used[station] + (last - row + 1) > room:
+    while last < len(legs.request) and legs.request[_at(last)] == request and legs.stage[_at(last)] == stage:
+        station = legs.station[_at(last)]
+        room = stations.room[_at(station)]
+        if stations.servers[_at(station)] > room and stations.used[_at(station)] + (last - row + 1) > room:
             return -1 - station
         last += 1
     return 0
 
 
-@njit(cache=True, nogil=True)
+@_part
 def _join(legs, log, row, now, stations):
     """Let the stage at `row` join now, and go on through stages without queues.
 
-    Returns the row of the next stage with a queue (or `ENDED`, or `OVERFLOW`), its time,
-    and the row of the leg whose end lets the request move on.
+    Returns what has become of the request, the row behind the legs that have joined, the time at which it ended or
+    will join there, and the row of the leg whose end lets it.
     """
+    rows = len(legs.request)
+    request = legs.request[_at(row)]
     while True:
-        request = legs.request[row]
-        stage = legs.stage[row]
-        until = now
-        slowest = row
-        while row < len(legs.request) and legs.request[row] == request and legs.stage[row] == stage:
-            station = legs.station[row]
-            service = legs.service[row]
+        stage = legs.stage[_at(row)]
+        until, slowest = now, row
+        while row < rows and legs.request[_at(row)] == request and legs.stage[_at(row)] == stage:
+            station = _at(legs.station[_at(row)])
+            service = legs.service[_at(row)]
             servers = stations.servers[station]
-            start = now
-            if servers > 0:
-                first = stations.first[station]
-                used = stations.used[station]
-                if used > 0 and (stations.heap[first] <= now or used == servers):
-                    if stations.heap[first] > now:
-                        start = stations.heap[first]
-                    if service > LATEST - start:
-                        return OVERFLOW, until, slowest
-                    _sift_down(stations.heap, first, used, start + service)
-                else:
-                    if service > LATEST - start:
-                        return OVERFLOW, until, slowest
-                    _sift_up(stations.heap, first, used, start + service)
-                    stations.used[station] = used + 1
-            elif service > LATEST - start:
-                return OVERFLOW, until, slowest
+            first = stations.first[station]
+            used = stations.used[station]
+            again = used > 0 and (used == servers or stations.heap[_at(first)] <= now)  # a server that served before
+            start = max(now, stations.heap[_at(first)]) if again else now
+            if start > LATEST - service:
+                return OVERFLOW, row, until, slowest
             end = start + service
-            log.joined[row] = now
-            log.started[row] = start
-            log.ended[row] = end
+            if again:
+                _sift_down(stations.heap, first, used, end)
+            elif servers > 0:
+                _sift_up(stations.heap, first, used, end)
+                stations.used[station] = used + 1
+            log.joined[_at(row)] = now
+            log.started[_at(row)] = start
+            log.ended[_at(row)] = end
             if end >= until:
-                until = end
-                slowest = row
+                until, slowest = end, row
             row += 1
-        if row == len(legs.request) or legs.request[row] != request:
-            return ENDED, until, slowest
-        stage = legs.stage[row]
+        if row == rows or legs.request[_at(row)] != request:
+            return ENDED, row, until, slowest
+        stage = legs.stage[_at(row)]
         look = row
-        while look < len(legs.request) and legs.request[look] == request and legs.stage[look] == stage:
-            if stations.servers[legs.station[look]] > 0:
-                return row, until, slowest
+        while look < rows and legs.request[_at(look)] == request and legs.stage[_at(look)] == stage:
+            if stations.servers[_at(legs.station[_at(look)])] > 0:
+                return ONWARD, row, until, slowest
             look += 1
         now = until
 
 
-@njit(cache=True, nogil=True)
-def advance(arrival, legs, log, carried, carried_number, carried_log, stations, pending, at, before, first_leg):
+@_loop
+def advance(arrival, legs, log, carried, carried_log, stations, pending, at, before, first):
     """Play all that joins before time `before`; `at` holds (request, row, size of pending, station without room).
 
-    `at` is where to go on: returns `DONE`, or what is lacking, with nothing of the next event done.
+    `at` is where to go on: returns `DONE`, or what is lacking, with nothing of the next event done. `first` are the
+    numbers of the first leg and of the first request in the whole run.
     """
+    first_leg, first_request = first
     requests = len(arrival)
-    number = at[0]
-    row = at[1]
-    size = at[2]
+    rows = len(legs.request)
+    tight = False  # whether any heap of servers may have to grow
+    for station in range(len(stations.servers)):
+        tight = tight or stations.servers[station] > stations.room[station]
+    number, row, size = at[0], at[1], at[2]
     state = DONE
     while True:
-        fresh = number < requests and (size == 0 or arrival[number] < pending.time[0])
+        fresh = number < requests and (size == 0 or arrival[_at(number)] < pending.time[0])
         if fresh:
-            now = arrival[number]
+            now = arrival[_at(number)]
         elif size > 0:
             now = pending.time[0]
         else:
@@ -237,59 +281,114 @@ def advance(arrival, legs, log, carried, carried_number, carried_log, stations, 
         if now >= before:
             break
         if fresh:
-            if row == len(legs.request) or legs.request[row] != number:  # a request without legs
+            if row == rows or legs.request[_at(row)] != number:  # a request without legs
                 number += 1
                 continue
-            lacking = _fits(legs, row, stations)
+            lacking = _fits(legs, row, stations) if tight else 0
             if lacking != 0 or size == len(pending.time):
                 state = GROW_HEAP if lacking != 0 else GROW_PENDING
                 at[3] = -1 - lacking
                 break
-            onward, until, slowest = _join(legs, log, row, now, stations)
-            if onward >= 0:
-                push(pending, size, until, FIRST_RANK + first_leg + slowest, onward)
+            became, row, until, slowest = _join(legs, log, row, now, stations)
+            if became == ONWARD:
+                _push(pending, size, until, FIRST_RANK + first_leg + slowest, row)
                 size += 1
-            while row < len(legs.request) and legs.request[row] == number:
-                row += 1
+                row = _behind(legs.request, row)
             number += 1
         else:
             came = pending.row[0]
+            if tight:
+                lacking = _fits(legs, came, stations) if came >= 0 else _fits(carried.legs, -1 - came, stations)
+                if lacking != 0:
+                    state = GROW_HEAP
+                    at[3] = -1 - lacking
+                    break
             if came >= 0:
-                lacking = _fits(legs, came, stations)
-                if lacking != 0:
-                    state = GROW_HEAP
-                    at[3] = -1 - lacking
-                    break
-                _pop(pending, size)
-                onward, until, slowest = _join(legs, log, came, now, stations)
-                if onward >= 0:
-                    push(pending, size - 1, until, FIRST_RANK + first_leg + slowest, onward)
-                else:
-                    size -= 1
+                became, came, until, slowest = _join(legs, log, came, now, stations)
+                leg = first_leg + slowest
             else:
+                became, came, until, slowest = _join(carried.legs, carried_log, -1 - came, now, stations)
+                leg = carried.number[_at(slowest)]
                 came = -1 - came
-                lacking = _fits(carried, came, stations)
-                if lacking != 0:
-                    state = GROW_HEAP
-                    at[3] = -1 - lacking
-                    break
-                _pop(pending, size)
-                onward, until, slowest = _join(carried, carried_log, came, now, stations)
-                if onward >= 0:
-                    push(pending, size - 1, until, FIRST_RANK + carried_number[slowest], -1 - onward)
-                else:
-                    size -= 1
-        if onward == OVERFLOW:
+            if became == ONWARD:
+                _replace(pending, size, until, FIRST_RANK + leg, came)
+            else:
+                size -= 1
+                last = _at(size)
+                _replace(pending, size, pending.time[last], pending.rank[last], pending.row[last])
+        if became == OVERFLOW:
             state = TOO_LATE
             break
-    at[0] = number
-    at[1] = row
-    at[2] = size
+    # Who arrives at the cut itself waits for those who come later and may go before, as do all who are pending.
+    while state == DONE and number < requests:
+        if row < rows and legs.request[_at(row)] == number:
+            if size == len(pending.time):
+                state = GROW_PENDING
+                break
+            _push(pending, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, row)
+            size += 1
+            row = _behind(legs.request, row)
+        number += 1
+    at[0], at[1], at[2] = number, row, size
     return state
 
 
+@_loop
+def carry(pending, size, legs, first_leg, part, old, new):
+    """Copy the legs that pending requests still have before them to `new`, and let the requests come with those.
+
+    They are in `legs`, which belong to itinerary `part`, or were carried in `old`. Returns their number; if there is
+    not room for so many, nothing is done.
+    """
+    room = 0
+    for number in range(size):
+        came = pending.row[number]
+        first = came if came >= 0 else -1 - came
+        room += _behind(legs.request if came >= 0 else old.legs.request, first) - first
+    if room > len(new.row):
+        return room
+    to = 0
+    for number in range(size):
+        came = pending.row[number]
+        pending.row[number] = -1 - to
+        source = legs if came >= 0 else old.legs
+        first = came if came >= 0 else -1 - came
+        for row in range(first, _behind(source.request, first)):
+            new.legs.request[_at(to)] = number
+            new.legs.stage[_at(to)] = source.stage[_at(row)]
+            new.legs.station[_at(to)] = source.station[_at(row)]
+            new.legs.service[_at(to)] = source.service[_at(row)]
+            new.number[_at(to)] = first_leg + row if came >= 0 else old.number[_at(row)]
+            new.part[_at(to)] = part if came >= 0 else old.part[_at(row)]
+            new.row[_at(to)] = row if came >= 0 else old.row[_at(row)]
+            to += 1
+    return room
+
+
+@_loop
+def valid(arrival, servers, legs):
+    """Say in one pass that the columns keep the contract that `Itinerary.check` spells out; False leaves it to that."""
+    sound = True
+    for number in range(1, len(arrival)):
+        sound = sound and arrival[_at(number)] >= arrival[_at(number - 1)]
+    for number in range(len(servers)):
+        sound = sound and servers[_at(number)] >= 0
+    before, stage_before = -1, 0
+    for row in range(len(legs.request)):
+        request, stage = legs.request[_at(row)], legs.stage[_at(row)]
+        station, service = legs.station[_at(row)], legs.service[_at(row)]
+        same = request == before and (stage == stage_before or (stage > 0 and stage - 1 == stage_before))
+        sound = sound and before <= request < len(arrival) and request >= 0
+        sound = sound and (same or (request != before and stage == 0))
+        sound = sound and 0 <= station < len(servers) and service >= 0
+        sound = sound and (service > 0 or servers[_at(station)] == 0)
+        before, stage_before = request, stage
+    return sound
+
+
 def forget_cache() -> None:
-    """Empty numba's cache of this file, so that the next call compiles."""
-    functions: tuple[Any, ...] = (_sift_down, _sift_up, push, _pop, _fits, _join, advance)
+    """Empty numba's cache of this file, so that the next call compiles; nothing to do where numba is told not to."""
+    functions: tuple[Any, ...] = (_sift_down, _sift_up, _push, _replace, _behind, _fits, _join, advance, carry, valid)
     for function in functions:
-        function._cache.flush()  # noqa: SLF001 - numba offers no other way
+        if hasattr(function, "_cache"):
+            function._cache.flush()  # noqa: SLF001 - numba offers no other way

@@ -53,8 +53,10 @@ class Itinerary:
             raise ValueError("itinerary columns must be int64")
         if len({len(column) for column in columns}) != 1:
             raise ValueError("leg columns differ in length")
-        if np.any(np.diff(self.arrival_ns) < 0):
+        if np.any(self.arrival_ns[1:] < self.arrival_ns[:-1]):  # a difference might overflow
             raise ValueError("arrivals are not sorted")
+        if np.any(self.leg_service_ns < 0) or np.any(self.servers < 0):
+            raise ValueError("negative service time or number of servers")
         if self.legs == 0:
             return
         request, stage = self.leg_request, self.leg_stage
@@ -67,7 +69,5 @@ class Itinerary:
             raise ValueError("a leg belongs to no request")
         if np.any((self.leg_station < 0) | (self.leg_station >= len(self.servers))):
             raise ValueError("a leg names no station")
-        if np.any(self.leg_service_ns < 0) or np.any(self.servers < 0):
-            raise ValueError("negative service time or number of servers")
         if np.any((self.leg_service_ns == 0) & (self.servers[self.leg_station] != UNLIMITED)):
             raise ValueError("a leg holds a server for no time")

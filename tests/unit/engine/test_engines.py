@@ -156,16 +156,30 @@ def test_the_clock_keeps_single_nanoseconds_at_any_date(play: Play) -> None:
     ]
 
 
+def test_time_may_begin_before_zero(play: Play) -> None:
+    """If requests arrive at negative times, as early as 64 bits go, they are played like any others."""
+    early = -(2**63)
+    assert trace(play, [1], (early, [[(A, 10)]]), (early, [[(A, 3)]]), (2**63 - 5, [[(A, 4)]])) == [
+        (early, early, early + 10),
+        (early, early + 10, early + 13),
+        (2**63 - 5, 2**63 - 5, 2**63 - 1),
+    ]
+
+
 def test_a_time_beyond_64_bits_is_refused(play: Play) -> None:
     """If a leg would end after the clock's last nanosecond, the engine says so instead of wrapping around."""
     with pytest.raises(ValueError, match=r".+"):
-        trace(play, [1], (2**63 - 10, [[(A, 11)]]))
+        trace(play, [1], (2**63 - 10, [[(A, 10)]]))
 
 
 def test_a_broken_itinerary_is_refused(play: Play) -> None:
-    """If arrivals are not sorted, the engine refuses them."""
+    """If arrivals are not sorted, however far they go back, or servers are fewer than none, the engine refuses them."""
     with pytest.raises(ValueError, match="sorted"):
         trace(play, [1], (5, [[(A, 1)]]), (4, [[(A, 1)]]))
+    with pytest.raises(ValueError, match="sorted"):
+        trace(play, [1], (2**63 - 1, []), (-(2**63), []))
+    with pytest.raises(ValueError, match="number of servers"):
+        trace(play, [-1])
 
 
 def test_the_input_is_left_alone(play: Play) -> None:
@@ -216,9 +230,10 @@ def test_naming_the_engines_loads_no_engine() -> None:
 
 
 def test_the_loop_knows_the_order_of_events() -> None:
-    """If ranks change, the constant frozen into the compiled loop changes with them."""
+    """If ranks change, the constants frozen into the compiled loop change with them."""
     kernel = pytest.importorskip("sim.engine.kernel", reason="needs numba")
-    assert kernel.FIRST_RANK == order.FIRST
+    assert order.completion(0) == kernel.FIRST_RANK
+    assert order.arrival(0) == kernel.FIRST_ARRIVAL
 
 
 def parts(*times: int) -> list[Itinerary]:
@@ -269,3 +284,26 @@ def test_heaps_grow_as_needed(engine: Engine) -> None:
     plan = itinerary_of([1000, 1], [(0, [[(A, 1000 + request)], [(B, 2)]]) for request in range(number)])
     logs = [*engine.advance(plan, 1), *engine.advance(itinerary_of([1000, 1], []), None)]
     assert logs[0].ended_ns[1::2].tolist() == [1002 + 2 * request for request in range(number)]
+
+
+def test_many_may_arrive_at_the_cut(engine: Engine) -> None:
+    """If more requests arrive at the very cut than there is room for at first, they join in order once it is passed."""
+    number = 500
+    first = itinerary_of([1], [(5, [[(A, 1)]] if request % 2 else []) for request in range(number)])
+    second = itinerary_of([1], [(5, [[(A, 1)]])])
+    logs = [*engine.advance(first, 5), *engine.advance(second, None)]
+    assert np.concatenate([log.ended_ns for log in logs]).tolist() == [6 + leg for leg in range(number // 2 + 1)]
+
+
+def test_a_slow_request_holds_back_the_logs_of_later_parts(engine: Engine) -> None:
+    """If a request of the first part goes on after many parts, all logs come back with its end, complete, in order."""
+    slow = itinerary_of([0, 1], [(0, [[(A, 1000)], [(B, 7)]])])
+    later = [itinerary_of([0, 1], [(10 * part, [[(A, 15)], [(B, 1)]])]) for part in range(1, 40)]
+    assert engine.advance(slow, 10) == []
+    assert [engine.advance(part, 10 * number) for number, part in enumerate(later, start=2)] == [[]] * len(later)
+    logs = engine.advance(itinerary_of([0, 1], [(2000, [])]), None)
+    assert [log.ended_ns.tolist() for log in logs] == [
+        [1000, 1007],
+        *([10 * part + 15, 10 * part + 16] for part in range(1, 40)),
+        [],
+    ]

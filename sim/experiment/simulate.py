@@ -77,9 +77,8 @@ class Scene:
         run = self.spec.run
         count = run.requests if most is None else min(most, run.requests or most)
         horizon = Horizon(run.duration, count)
-        return draw_requests(
-            self.spec.workload, Streams(self.spec.seed, replication), self.calendar, horizon, self.replayed
-        )
+        streams = Streams(self.spec.seed, replication)
+        return next(draw_requests(self.spec.workload, streams, self.calendar, horizon, self.replayed, size=None))
 
     def answers(self, requests: Requests) -> Answers:
         """Give the answers of every model to these requests."""

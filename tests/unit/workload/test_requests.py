@@ -44,9 +44,10 @@ def task(**written: Any) -> dict[str, Any]:
 def draw(
     spec: Workload, *, inputs: Inputs = NO_FILES, seed: int = 5, replication: int = 0, **horizon: int | None
 ) -> Requests:
-    """Draw the requests of one replication."""
+    """Draw the requests of one replication in one piece."""
     until = Horizon(**horizon) if horizon else Horizon(requests=COUNT)
-    return draw_requests(spec, Streams(seed, replication), Calendar(), until, inputs)
+    (whole,) = draw_requests(spec, Streams(seed, replication), Calendar(), until, inputs, size=None)
+    return whole
 
 
 def trace(count: int = 1000, **columns: Any) -> Trace:

@@ -9,7 +9,7 @@ import pytest
 
 from sim.chance import Streams
 from sim.workload.calendar import Calendar
-from sim.workload.sources import WHOLE_WORKLOAD, Horizon, SourceArrivals, collect_arrivals, processes_of
+from sim.workload.sources import WHOLE_WORKLOAD, Horizon, SourceArrivals, arrival_chunks, last_arrival, processes_of
 from sim.workload.traces import Trace
 from sim.workload.workload import Workload
 
@@ -27,8 +27,9 @@ def of_segments(**segments: Any) -> Workload:
 
 
 def collect(spec: Workload, traces: dict[str, Trace] | None = None, **horizon: int) -> tuple[SourceArrivals, ...]:
-    """Collect the arrivals of one replication."""
-    return collect_arrivals(spec, Streams(1, 0), Calendar(), Horizon(**horizon), traces or {})
+    """Collect the arrivals of one replication in one chunk."""
+    (whole,) = arrival_chunks(spec, Streams(1, 0), Calendar(), Horizon(**horizon), traces or {}, size=None)
+    return whole
 
 
 def merged(sources: tuple[SourceArrivals, ...]) -> list[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from sim.workload.workload import Workload
 
 UNNAMED = "all"
 """Name of the one segment or task class of a workload that names none."""
+
+_FEW: Final = 8  # edges up to which to compare with each of them is faster than to search
 
 
 class Segments:
@@ -86,7 +89,12 @@ class Choice:
 
     def codes(self, uniform: Floats) -> Ints:
         """Give int64 codes."""
-        return self._codes[np.searchsorted(self._edges, uniform, side="right")]
+        if len(self._edges) > _FEW:
+            return self._codes[np.searchsorted(self._edges, uniform, side="right")]
+        passed = np.zeros(len(uniform), dtype=np.int8)
+        for edge in self._edges:
+            passed += uniform >= edge
+        return self._codes[passed]
 
 
 def recorded_segments(workload: Workload, traces: Mapping[str, Trace]) -> Labels | None:

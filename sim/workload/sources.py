@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sim.chance import Streams
 from sim.columns import Ints
 from sim.workload.arrivals import ArrivalProcess
+from sim.workload.arrivals.process import BLOCK, DrawnArrivals
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.calendar import Calendar
 from sim.workload.merging import Arrivals, Blocks, merge
@@ -23,6 +25,8 @@ WHOLE_WORKLOAD = "all"
 
 CHUNK = 65_536
 """Requests drawn at once. No result depends on it."""
+
+_FEWEST_DRAWS: Final = 1024
 
 Number = TypeVar("Number", np.int64, np.float64)
 
@@ -82,7 +86,9 @@ def arrival_chunks(
     an empty one where nothing arrives. Every source is in every chunk, in the order of the workload.
     """
     processes = processes_of(workload)
-    blocks = [_blocks(name, process, streams, calendar, traces) for name, process in processes.items()]
+    blocks = [
+        _blocks(name, process, streams, calendar, horizon=horizon, traces=traces) for name, process in processes.items()
+    ]
     starts = [0] * len(processes)
     for arrivals in merge(blocks, size, until_ns=horizon.until_ns, most=horizon.requests):
         chunk = tuple(
@@ -129,10 +135,29 @@ def _by_stream(arrivals: Arrivals, streams: int) -> Iterator[tuple[Ints, Arrival
 
 
 def _blocks(
-    name: str, process: ArrivalProcess, streams: Streams, calendar: Calendar, traces: Mapping[str, Trace]
+    name: str,
+    process: ArrivalProcess,
+    streams: Streams,
+    calendar: Calendar,
+    *,
+    horizon: Horizon,
+    traces: Mapping[str, Trace],
 ) -> Blocks:
+    """Give the arrivals of one source, block after block."""
     if isinstance(process, TraceReplay):
         yield from process.blocks(traces[name], streams, name)
         return
-    for times in process.times(streams, name, calendar):
-        yield times, None
+    if isinstance(process, DrawnArrivals):
+        times = process.blocks(streams, name, calendar, _draws_at_once(process, horizon))
+    else:
+        times = process.times(streams, name, calendar)
+    yield from ((some, None) for some in times)
+
+
+def _draws_at_once(process: DrawnArrivals, horizon: Horizon) -> int:
+    """Give how many draws to make at once: a power of two, such that a short run does not draw a long one's block."""
+    expected = math.inf if horizon.requests is None else float(horizon.requests)
+    if horizon.until_ns is not None:
+        seconds = horizon.until_ns / 1e9
+        expected = min(expected, process.mean_rate_per_s(seconds / 2) * seconds)
+    return BLOCK if expected >= BLOCK else max(_FEWEST_DRAWS, 1 << math.ceil(expected).bit_length())

@@ -12,6 +12,7 @@ from scipy import stats
 
 from sim.chance import Purpose, Streams
 from sim.chance.normal import normal_quantile
+from sim.workload.labels import Choice
 from sim.workload.requests import Inputs, Requests
 from sim.workload.traces import Labels
 from sim.workload.workload import Workload
@@ -149,6 +150,16 @@ def test_the_order_of_names_changes_no_draw() -> None:
     assert_same(one.input_tokens, other.input_tokens)
     assert [one.tasks[code] for code in one.task] == [other.tasks[code] for code in other.task]
     assert [one.segments[code] for code in one.segment] == [other.segments[code] for code in other.segment]
+
+
+def test_many_classes_are_told_apart_like_few() -> None:
+    """If there are more classes than are compared one by one, each has the requests whose uniform is in its part."""
+    for count in (2, 9, 10, 40):
+        names = tuple(f"t{number:02}" for number in range(count))
+        shares = np.arange(1, count + 1) / (count * (count + 1) / 2)
+        uniform = Streams(1, 0).uniform(Purpose.TASK, (), 0, 500)
+        expected = [sum(u >= edge for edge in np.cumsum(shares)[:-1]) for u in uniform]
+        assert Choice(names, dict(zip(names, shares.tolist(), strict=True))).codes(uniform).tolist() == expected
 
 
 # ---- how far, and which replication

@@ -15,9 +15,8 @@ from timing import Turns, cpu, in_turn, ratios, short, spread, table
 import sim
 from sim.chance import Streams
 from sim.engine import play
-from sim.experiment.simulate import Run, Scene
-from sim.outcome.metrics import sections_for
-from sim.outcome.outcomes import outcome_of
+from sim.experiment.scene import Scene
+from sim.outcome.ledger import Ledger
 
 EXPERIMENT = Path(__file__).resolve().parents[1] / "experiments" / "support-chat.yaml"
 RATE_PER_S = 5.53
@@ -95,48 +94,66 @@ def contest(requests: int, reference_requests: int, rounds: int) -> tuple[Turns,
     return turns, round(draws.count / requests)
 
 
+@dataclass
+class Steps:
+    """CPU seconds of each step of one pattern, the uniforms drawn while planning, and its legs."""
+
+    plan: float = 0.0
+    play: float = 0.0
+    account: float = 0.0
+    uniforms: float = 0.0
+    legs: int = 0
+
+
 def where_it_goes(requests: int) -> tuple[list[list[str]], str]:
     """Give CPU ns per request of each step, for each pattern, and a remark on those that all patterns share."""
     experiment = sim.load(EXPERIMENT, overrides(requests))
     scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
-    sections = sections_for(scene.spec.run.replications)
-    rows, outcomes = [], {}
+    window, patterns = scene.window(0), scene.line_up.patterns
+    steps = {pattern.name: Steps() for pattern in patterns}
+    ledgers: dict[str, Ledger] = {}
+    drawing = uniform = 0.0
+    asked = 0
+    chunks = scene.chunks(0)
     with counted() as draws:
-        drawn: list[Any] = []
-        drawing = cpu(lambda: drawn.append(scene.requests(0)))
-        (asked,) = drawn
-        uniform = draws.seconds
-        answers, window = scene.answers(asked), scene.window(asked)
-        for pattern in scene.line_up.patterns:
-            draws.seconds, steps, found = 0.0, [], []
-
-            def step(work: Callable[[], Any], steps: list[float] = steps, found: list[Any] = found) -> Any:
-                steps.append(cpu(lambda: found.append(work())))
-                return found[-1]
-
-            plan = step(lambda pattern=pattern: scene.plan(pattern, answers))
-            log = step(lambda plan=plan: play(plan.itinerary, "compiled"))
-            outcomes[pattern.name] = [
-                step(
-                    lambda plan=plan, log=log, pattern=pattern: outcome_of(
-                        plan,
-                        log,
-                        answers,
-                        fleet=scene.spec.fleet,
-                        kept=pattern.all_models(),
-                        window=window,
-                        sections=sections,
+        while True:
+            begin, draws.seconds = time.process_time(), 0.0
+            chunk = next(chunks, None)
+            drawing += time.process_time() - begin
+            uniform += draws.seconds
+            if chunk is None:
+                break
+            asked += len(chunk)
+            answers = scene.answers(chunk)
+            for pattern in patterns:
+                step, draws.seconds = steps[pattern.name], 0.0
+                times = [time.process_time()]
+                plan = scene.plan(pattern, answers)
+                times.append(time.process_time())
+                log = play(plan.itinerary, "compiled")  # whole: what is under way at the end of a chunk ends there
+                times.append(time.process_time())
+                if pattern.name not in ledgers:
+                    ledgers[pattern.name] = Ledger(scene.terms(pattern, window), chunk, plan.routes)
+                ledgers[pattern.name].add(plan, log, answers)
+                times.append(time.process_time())
+                step.plan, step.play, step.account = (
+                    spent + end - begin
+                    for spent, begin, end in zip(
+                        (step.plan, step.play, step.account), times[:-1], times[1:], strict=True
                     )
                 )
-            ]
-            times = [1e9 * seconds / len(asked) for seconds in (*steps, draws.seconds)]
-            rows.append([pattern.name, f"{plan.itinerary.legs / len(asked):.2f}", *map(short, times)])
-    run = Run(experiment, scene, "compiled", outcomes)
+                step.uniforms += draws.seconds
+                step.legs += plan.itinerary.legs
+    rows = [
+        [name, f"{of.legs / asked:.2f}", *(short(1e9 * s / asked) for s in (of.plan, of.play, of.account, of.uniforms))]
+        for name, of in steps.items()
+    ]
+    run = experiment.run(engine="compiled", workers=1)
     measuring = cpu(lambda: run.result)
     shared = (
-        f"Once for all patterns: drawing the requests {short(1e9 * drawing / len(asked))} ns a request "
-        f"({short(1e9 * uniform / len(asked))} of them uniforms). "
-        f"Measuring: {short(1e9 * measuring / len(asked))} ns a request for all {len(rows)} patterns."
+        f"Once for all patterns: drawing the requests {short(1e9 * drawing / asked)} ns a request "
+        f"({short(1e9 * uniform / asked)} of them uniforms). "
+        f"Measuring: {short(measuring)} s for all {len(rows)} patterns, whatever the number of requests."
     )
     return rows, shared
 

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import hashlib
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 _DRAWS_PER_BLOCK: Final = 4  # Philox4x64 makes four 64-bit words per counter value
+_KEY_WORDS: Final = 2  # of 64 bits
+_UNUSED_BITS: Final = np.uint64(12)  # of the 64 of a word; a float64 has a fraction of 52
+_ONE: Final = np.float64(1.0).view(np.uint64)
 
 
 class Purpose(IntEnum):
@@ -57,12 +60,26 @@ def name_key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little")
 
 
+class _Key(np.random.SeedSequence):
+    """The seed sequence of one stream, which makes its Philox key once: that takes longer than a thousand draws."""
+
+    def __init__(self, seed: int, spawn_key: tuple[int, ...]) -> None:
+        super().__init__(seed, spawn_key=spawn_key)
+        self._words = super().generate_state(_KEY_WORDS, np.uint64)
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[np.uint32 | np.uint64]:
+        """Give the key where it is asked for, as by Philox."""
+        asked = n_words == _KEY_WORDS and np.dtype(dtype) == self._words.dtype
+        return self._words if asked else super().generate_state(n_words, dtype)
+
+
 class Streams:
     """All random streams of one replication."""
 
     def __init__(self, seed: int, replication: int) -> None:
         self.seed = seed
         self.replication = replication
+        self._keys: dict[tuple[Purpose, tuple[str, ...]], _Key] = {}
 
     def uniform(self, purpose: Purpose, names: tuple[str, ...], start: int, stop: int) -> NDArray[np.float64]:
         """Draw the uniforms of the indices `start` to `stop` (exclusive), each strictly inside (0, 1); float64.
@@ -75,11 +92,17 @@ class Streams:
         first_block = start // _DRAWS_PER_BLOCK
         skip = start - first_block * _DRAWS_PER_BLOCK
         words = self._generator(purpose, names, first_block).random_raw(stop - start + skip)[skip:]
-        return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+        # k as the fraction of a float64 of exponent 0 is 1 + k / 2**52; what is taken off leaves no rounding
+        words >>= _UNUSED_BITS
+        words |= _ONE
+        uniforms = words.view(np.float64)
+        uniforms -= 1.0 - 2.0**-53
+        return uniforms
 
     def _generator(self, purpose: Purpose, names: tuple[str, ...], block: int) -> np.random.Philox:
-        key = (self.replication, int(purpose), *(name_key(name) for name in names))
-        generator = np.random.Philox(np.random.SeedSequence(self.seed, spawn_key=key))
-        if block:
-            generator.advance(block)
-        return generator
+        """Give the generator of a stream, positioned before the words of the block."""
+        key = self._keys.get((purpose, names))
+        if key is None:
+            spawn_key = (self.replication, int(purpose), *(name_key(name) for name in names))
+            key = self._keys[purpose, names] = _Key(self.seed, spawn_key)
+        return np.random.Philox(key, counter=np.array([block, 0, 0, 0], dtype=np.uint64))

@@ -19,8 +19,8 @@ from sim.routing.patterns import Pattern
 from sim.routing.plan import Plan, Planner
 from sim.routing.quality import QualityModel, quality_model
 from sim.workload.calendar import Calendar
-from sim.workload.requests import Inputs, Requests, draw_requests
-from sim.workload.sources import Horizon
+from sim.workload.requests import CHUNK, Inputs, Requests, draw_requests
+from sim.workload.sources import Horizon, last_arrival
 
 MOST_EXACT = 1 << 20
 """Observations per pattern, over all replications, of which quantiles are exact; beyond, histograms stand for them."""
@@ -55,17 +55,12 @@ class Scene:
 
     def requests(self, replication: int, most: int | None = None) -> Requests:
         """Draw the requests of one replication in one piece: all of them, or at most the first `most`."""
-        return draw_requests(
-            self.spec.workload,
-            Streams(self.spec.seed, replication),
-            self.calendar,
-            self._horizon(most),
-            self.replayed,
-        )
+        return next(self.chunks(replication, None, most))
 
-    def chunks(self, replication: int) -> Iterator[Requests]:
-        """Draw the requests of one replication, some at a time."""
-        yield self.requests(replication)
+    def chunks(self, replication: int, size: int | None = CHUNK, most: int | None = None) -> Iterator[Requests]:
+        """Draw the requests of one replication, `size` at a time (None: in one piece); at least one chunk comes."""
+        streams, horizon = Streams(self.spec.seed, replication), self._horizon(most)
+        return draw_requests(self.spec.workload, streams, self.calendar, horizon, self.replayed, size=size)
 
     def _horizon(self, most: int | None = None) -> Horizon:
         run = self.spec.run
@@ -86,8 +81,8 @@ class Scene:
         run = self.spec.run
         end = run.duration
         if end is None:
-            requests = self.requests(replication)
-            end = int(requests.arrival_ns[-1]) if len(requests) else run.warm_up
+            streams, traces = Streams(self.spec.seed, replication), self.replayed.traces
+            end = last_arrival(self.spec.workload, streams, self.calendar, self._horizon(), traces).last_ns
         return Window(run.warm_up, max(end, run.warm_up))
 
     def terms(self, pattern: Pattern, window: Window, *, compared: bool = False) -> Terms:

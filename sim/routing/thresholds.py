@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from sim.chance.normal import normal_cdf, normal_quantile
-from sim.columns import Floats
 from sim.routing.answers import Answers
 from sim.routing.confidence import reading_correlation
-from sim.workload.outcome_table import OutcomeTable
 
-_STEPS = 80
-_FAR = 40.0
+_STEPS: Final = 80
+_FAR: Final = 40.0
 
 
 def surety_at_share(answers: Answers, model: str, auroc: float | None, share: float) -> float:
     """Give the smallest threshold t with P(surety <= t) >= share over all answers of the model; -inf for no share.
 
     Exact for the modelled confidence, and for a measured score the quantile of the score in the outcome table; either
-    with the task classes in the proportions of these requests. Answers that tie are at or below t together.
+    with the task classes in the proportions expected of the whole run, so that it is one number whatever requests are
+    at hand. Answers that tie are at or below t together.
     """
     if not share:
         return -math.inf
     quality, requests = answers.quality, answers.requests
-    weights = np.bincount(requests.task, minlength=len(requests.tasks)) / max(len(requests), 1)
+    shares = requests.task_shares.tolist()
     table = quality.table
-    measured = None if table is None or auroc is not None else table.models[model].confidence
-    if table is not None and measured is not None:
-        return _weighted_quantile(measured, _row_weights(table, requests.tasks, weights), share)
+    if table is not None and auroc is None and table.models[model].confidence is not None:
+        return table.confidence_at_share(model, dict(zip(requests.tasks, shares, strict=True)), share)
+    stated = quality.auroc[model].tolist() if auroc is None else [auroc] * len(shares)
+    classes = zip(shares, quality.acceptance[model].tolist(), stated, strict=True)
+    return _modelled(tuple(_TaskClass(*numbers) for numbers in classes), share)
+
+
+class _TaskClass(NamedTuple):
+    """The answers of a model in one task class: their share, acceptance probability and AUROC."""
+
+    share: float
+    acceptance: float
+    auroc: float
+
+
+@functools.lru_cache(maxsize=256)
+def _modelled(classes: tuple[_TaskClass, ...], share: float) -> float:
+    """Find the threshold on the modelled surety by bisection; kept, since every chunk of a run asks for the same."""
     low, high = -_FAR, _FAR
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        below = sum(
-            weight * _share_up_to(answers, model, auroc, code, middle) for code, weight in enumerate(weights) if weight
-        )
+        below = sum(group.share * _share_up_to(group, middle) for group in classes if group.share)
         if below < share:
             low = middle
         else:
@@ -43,32 +57,14 @@ def surety_at_share(answers: Answers, model: str, auroc: float | None, share: fl
     return math.inf if high == _FAR else high
 
 
-def _row_weights(table: OutcomeTable, tasks: tuple[str, ...], weights: Floats) -> Floats:
-    """Give each row of the table the weight that the requests give its task class, spread over the class's rows."""
-    by_name = dict(zip(tasks, weights, strict=True))
-    rows = np.bincount(table.task_code, minlength=len(table.tasks))
-    each = np.array([by_name.get(name, 0.0) for name in table.tasks]) / np.maximum(rows, 1)
-    return each[table.task_code]
-
-
-def _weighted_quantile(score: Floats, weights: Floats, share: float) -> float:
-    """Give the smallest score at or below which at least this share of the weight lies."""
-    order = np.argsort(score, kind="stable")
-    reached = np.cumsum(weights[order]) / weights.sum()
-    slack = 1e-12  # a cumulative sum of equal weights falls a little short of the share it stands for
-    return float(score[order][min(int(np.searchsorted(reached, share - slack)), len(score) - 1)])
-
-
-def _share_up_to(answers: Answers, model: str, auroc: float | None, code: int, surety: float) -> float:
+def _share_up_to(group: _TaskClass, surety: float) -> float:
     """Give P(surety of an answer <= surety) in one task class, for a finite surety."""
-    acceptance = float(answers.quality.acceptance[model][code])
-    stated = float(answers.quality.auroc[model][code]) if auroc is None else auroc
-    r = reading_correlation(stated, acceptance)
-    cut = float(normal_quantile(np.array([acceptance]))[0])
+    r = reading_correlation(group.auroc, group.acceptance)
+    cut = float(normal_quantile(np.array([group.acceptance]))[0])
     if math.isinf(cut):
         return float(cut < 0)
     if r >= 1:
-        return 1 - acceptance
+        return 1 - group.acceptance
     if r <= 0:
         return float(cut <= surety)
     reading = (surety * math.sqrt(1 - r * r) - cut) / r

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -97,7 +97,8 @@ class OutcomeTable:
     """Measured outcomes of several models on the same prompts.
 
     `task_code` int64[rows] into `tasks` (in order of first appearance), `input_tokens` int64[rows] where given,
-    `models` by name; `sha256` is the hash of the file.
+    `models` by name; `sha256` is the hash of the file. `thresholds` keeps what `confidence_at_share` has found: it is
+    asked again for each chunk of requests.
     """
 
     tasks: tuple[str, ...]
@@ -106,6 +107,7 @@ class OutcomeTable:
     models: Mapping[str, ModelOutcomes]
     rows: int
     sha256: str
+    thresholds: dict[tuple[object, ...], float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def acceptance(self, model: str) -> dict[str, float]:
         """Give the share of acceptable answers of a model, per task class."""
@@ -139,6 +141,22 @@ class OutcomeTable:
             areas[task] = _area(outcomes.confidence[mine], outcomes.correct[mine])
         return areas
 
+    def confidence_at_share(self, model: str, task_shares: Mapping[str, float], share: float) -> float:
+        """Give the least confidence at or below which this share of a model's answers lies.
+
+        With the task classes in the proportions of `task_shares`, each spread evenly over its rows. ValueError where
+        no confidence was measured.
+        """
+        key = (model, tuple(task_shares.items()), share)
+        if key not in self.thresholds:
+            confidence = self.models[model].confidence
+            if confidence is None:
+                raise ValueError(f"the table has no confidence of {model!r}")
+            count = np.bincount(self.task_code, minlength=len(self.tasks))
+            each = np.array([task_shares.get(task, 0.0) for task in self.tasks]) / np.maximum(count, 1)
+            self.thresholds[key] = _weighted_quantile(confidence, each[self.task_code], share)
+        return self.thresholds[key]
+
 
 def _area(confidence: Floats, correct: Bools) -> float | None:
     """Give the share of (acceptable, not acceptable) pairs in the right order, ties counting half.
@@ -155,6 +173,14 @@ def _area(confidence: Floats, correct: Bools) -> float | None:
     bad_below = np.cumsum(bad_at) - bad_at
     doubled = int(np.sum(good_at * (2 * bad_below + bad_at)))
     return doubled / (2 * good * bad)
+
+
+def _weighted_quantile(score: Floats, weights: Floats, share: float) -> float:
+    """Give the smallest score at or below which at least this share of the weight lies."""
+    order = np.argsort(score, kind="stable")
+    reached = np.cumsum(weights[order]) / weights.sum()
+    slack = 1e-12  # a cumulative sum of equal weights falls a little short of the share it stands for
+    return float(score[order][min(int(np.searchsorted(reached, share - slack)), len(score) - 1)])
 
 
 class _Reader:

@@ -1,22 +1,34 @@
-"""Where requests come from: each source's arrivals up to the horizon, merged into one order of arrival."""
+"""Where requests come from: each source's arrivals up to the horizon, merged into one order of arrival, in chunks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.chance import Streams
 from sim.columns import Ints
 from sim.workload.arrivals import ArrivalProcess
+from sim.workload.arrivals.process import BLOCK, DrawnArrivals
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.calendar import Calendar
+from sim.workload.merging import Arrivals, Blocks, merge
 from sim.workload.traces import Trace
 from sim.workload.workload import Workload
 
 WHOLE_WORKLOAD = "all"
 """Name of the one source of a workload whose segments share its arrivals."""
+
+CHUNK = 65_536
+"""Requests drawn at once. No result depends on it."""
+
+_FEWEST_DRAWS: Final = 1024
+
+Number = TypeVar("Number", np.int64, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +44,24 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class SourceArrivals:
-    """Arrivals of one source: times int64, their `positions` in the merged order, and trace `rows` where replayed."""
+    """Arrivals of one source within a chunk of the merged order; there may be none.
+
+    `start` is the index of the first of them among all arrivals of this source, `arrival_ns` int64 their times,
+    `positions` int64 their places in the chunk, and `rows` int64 those of the trace, where one is replayed.
+    """
 
     name: str
+    start: int
     arrival_ns: Ints
     positions: Ints
     rows: Ints | None
+
+
+class Extent(NamedTuple):
+    """How far arrivals reach: their number, and the time of the last one in ns (0 where there is none)."""
+
+    requests: int
+    last_ns: int
 
 
 def processes_of(workload: Workload) -> dict[str, ArrivalProcess]:
@@ -47,58 +71,93 @@ def processes_of(workload: Workload) -> dict[str, ArrivalProcess]:
     return {name: segment.arrivals for name, segment in workload.segments.items() if segment.arrivals is not None}
 
 
-def collect_arrivals(
-    workload: Workload, streams: Streams, calendar: Calendar, horizon: Horizon, traces: Mapping[str, Trace]
-) -> tuple[SourceArrivals, ...]:
-    """Draw or replay every source up to the horizon and merge them; ties go to the source that stands first."""
-    names, times, rows = [], [], []
-    for name, process in processes_of(workload).items():
-        arrival_ns, trace_rows = _until(_blocks(name, process, streams, calendar, traces), horizon)
-        names.append(name)
-        times.append(arrival_ns)
-        rows.append(trace_rows)
-    order = np.argsort(np.concatenate(times), kind="stable")
-    if horizon.requests is not None:
-        order = order[: horizon.requests]
-    source_of = np.repeat(np.arange(len(names)), [len(column) for column in times])[order]
-    merged = []
-    for number, name in enumerate(names):
-        positions = np.flatnonzero(source_of == number).astype(np.int64)
-        kept = len(positions)  # a source's arrivals are sorted, so a cut of the merged order keeps its first ones
-        own_rows = rows[number]
-        merged.append(
-            SourceArrivals(name, times[number][:kept], positions, None if own_rows is None else own_rows[:kept])
+def arrival_chunks(
+    workload: Workload,
+    streams: Streams,
+    calendar: Calendar,
+    horizon: Horizon,
+    traces: Mapping[str, Trace],
+    *,
+    size: int | None = CHUNK,
+) -> Iterator[tuple[SourceArrivals, ...]]:
+    """Draw or replay every source up to the horizon and merge them; ties go to the source that stands first.
+
+    Each chunk has `size` arrivals, the last one those that are left (None: all in one chunk). There is always a chunk:
+    an empty one where nothing arrives. Every source is in every chunk, in the order of the workload.
+    """
+    processes = processes_of(workload)
+    blocks = [
+        _blocks(name, process, streams, calendar, horizon=horizon, traces=traces) for name, process in processes.items()
+    ]
+    starts = [0] * len(processes)
+    for arrivals in merge(blocks, size, until_ns=horizon.until_ns, most=horizon.requests):
+        chunk = tuple(
+            SourceArrivals(
+                name, start, own.arrival_ns, positions, own.row if isinstance(process, TraceReplay) else None
+            )
+            for (name, process), start, (positions, own) in zip(
+                processes.items(), starts, _by_stream(arrivals, len(processes)), strict=True
+            )
         )
-    return tuple(merged)
+        yield chunk
+        starts = [source.start + len(source.positions) for source in chunk]
+
+
+def last_arrival(
+    workload: Workload, streams: Streams, calendar: Calendar, horizon: Horizon, traces: Mapping[str, Trace]
+) -> Extent:
+    """Find out how far the arrivals of a replication reach, by running through them and nothing else."""
+    requests, last_ns = 0, 0
+    for chunk in arrival_chunks(workload, streams, calendar, horizon, traces):
+        requests += sum(len(source.positions) for source in chunk)
+        last_ns = max([last_ns, *(int(source.arrival_ns[-1]) for source in chunk if len(source.arrival_ns))])
+    return Extent(requests, last_ns)
+
+
+def in_order(sources: Sequence[SourceArrivals], columns: Sequence[NDArray[Number]]) -> NDArray[Number]:
+    """Merge the columns of the sources, one for each, into one column in order of arrival."""
+    if len(columns) == 1:
+        return columns[0]
+    merged = np.empty(sum(len(column) for column in columns), dtype=columns[0].dtype)
+    for source, column in zip(sources, columns, strict=True):
+        merged[source.positions] = column
+    return merged
+
+
+def _by_stream(arrivals: Arrivals, streams: int) -> Iterator[tuple[Ints, Arrivals]]:
+    """Yield for each stream the positions of its arrivals, and these arrivals."""
+    if streams == 1:
+        yield np.arange(len(arrivals.row), dtype=np.int64), arrivals
+        return
+    order = np.argsort(arrivals.stream, kind="stable")
+    for positions in np.split(order, np.cumsum(np.bincount(arrivals.stream, minlength=streams))[:-1]):
+        yield positions, arrivals.take(positions)
 
 
 def _blocks(
-    name: str, process: ArrivalProcess, streams: Streams, calendar: Calendar, traces: Mapping[str, Trace]
-) -> Iterator[tuple[Ints, Ints | None]]:
+    name: str,
+    process: ArrivalProcess,
+    streams: Streams,
+    calendar: Calendar,
+    *,
+    horizon: Horizon,
+    traces: Mapping[str, Trace],
+) -> Blocks:
+    """Give the arrivals of one source, block after block."""
     if isinstance(process, TraceReplay):
         yield from process.blocks(traces[name], streams, name)
         return
-    for times in process.times(streams, name, calendar):
-        yield times, None
+    if isinstance(process, DrawnArrivals):
+        times = process.blocks(streams, name, calendar, _draws_at_once(process, horizon))
+    else:
+        times = process.times(streams, name, calendar)
+    yield from ((some, None) for some in times)
 
 
-def _until(blocks: Iterator[tuple[Ints, Ints | None]], horizon: Horizon) -> tuple[Ints, Ints | None]:
-    """Take blocks until the horizon; both columns are cut at it."""
-    times: list[Ints] = []
-    rows: list[Ints] = []
-    count = 0
-    for arrival_ns, trace_rows in blocks:
-        times.append(arrival_ns)
-        if trace_rows is not None:
-            rows.append(trace_rows)
-        count += len(arrival_ns)
-        late = horizon.until_ns is not None and len(arrival_ns) and arrival_ns[-1] >= horizon.until_ns
-        if late or (horizon.requests is not None and count >= horizon.requests):
-            break
-    all_times = np.concatenate([*times, np.empty(0, dtype=np.int64)])
-    keep = len(all_times)
+def _draws_at_once(process: DrawnArrivals, horizon: Horizon) -> int:
+    """Give how many draws to make at once: a power of two, such that a short run does not draw a long one's block."""
+    expected = math.inf if horizon.requests is None else float(horizon.requests)
     if horizon.until_ns is not None:
-        keep = int(np.searchsorted(all_times, horizon.until_ns, side="left"))
-    if horizon.requests is not None:
-        keep = min(keep, horizon.requests)
-    return all_times[:keep], np.concatenate(rows)[:keep] if rows else None
+        seconds = horizon.until_ns / 1e9
+        expected = min(expected, process.mean_rate_per_s(seconds / 2) * seconds)
+    return BLOCK if expected >= BLOCK else max(_FEWEST_DRAWS, 1 << math.ceil(expected).bit_length())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from itertools import combinations
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.chance import Purpose, Streams
+from sim.chance.streams import _Key, name_key
 
 MILLION = 1_000_000
 
@@ -115,6 +117,38 @@ def test_far_indices_are_reached_at_once() -> None:
     far = 4_000_000_000
     block = streams.uniform(Purpose.TASK, (), far, far + 4)
     assert streams.uniform(Purpose.TASK, (), far + 3, far + 4).tolist() == [block[3]]
+
+
+@pytest.mark.parametrize("names", [(), ("a",), ("all", "model")])
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 9), (3, 12), (4, 8), (65_536, 65_543), (2**40 + 1, 2**40 + 6)])
+def test_a_stream_is_keyed_by_its_seed_sequence(names: tuple[str, ...], start: int, stop: int) -> None:
+    """Asked once or again, a stream is the generator of its seed sequence, advanced to the block of the index."""
+    key = (2, int(Purpose.TTFT), *(name_key(name) for name in names))
+    generator = np.random.Philox(np.random.SeedSequence(9, spawn_key=key))
+    generator.advance(start // 4)
+    words = generator.random_raw(stop - start // 4 * 4)[start % 4 :].tolist()
+    streams = Streams(9, 2)
+    for _ in range(2):
+        drawn = streams.uniform(Purpose.TTFT, names, start, stop)
+        assert drawn.tolist() == [((word >> 12) + 0.5) / 2**52 for word in words]
+
+
+def test_streams_can_be_sent_to_another_process() -> None:
+    """Pickled before or after its first draw, a set of streams draws the same."""
+    streams = Streams(7, 1)
+    fresh = pickle.loads(pickle.dumps(streams))  # noqa: S301 - our own bytes
+    drawn = streams.uniform(Purpose.TASK, ("a",), 2, 30)
+    used = pickle.loads(pickle.dumps(streams))  # noqa: S301 - our own bytes
+    for copy in (fresh, used):
+        assert np.array_equal(copy.uniform(Purpose.TASK, ("a",), 2, 30), drawn)
+        assert np.array_equal(copy.uniform(Purpose.TASK, ("b",), 0, 9), streams.uniform(Purpose.TASK, ("b",), 0, 9))
+
+
+def test_the_key_of_a_stream_is_a_seed_sequence_in_all_else() -> None:
+    """If other words than the key are asked for, they are those of the plain seed sequence."""
+    plain, key = np.random.SeedSequence(3, spawn_key=(1, 2)), _Key(3, (1, 2))
+    for words, dtype in ((2, np.uint64), (2, np.uint32), (4, np.uint64), (8, np.uint32)):
+        assert key.generate_state(words, dtype).tolist() == plain.generate_state(words, dtype).tolist()
 
 
 def test_nothing_drawn_is_empty() -> None:

@@ -12,6 +12,7 @@ from scenes import FLEET, QUALITY, TASKS, WORKLOAD, Setting, one_task, setting, 
 from scipy import stats
 
 from sim.routing.thresholds import surety_at_share
+from sim.workload.outcome_table import OutcomeTableSpec
 
 N = 20_000
 
@@ -25,7 +26,10 @@ def share_of(scene: Setting, share: float, auroc: float | None = None) -> float:
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.95])
 @pytest.mark.parametrize("auroc", [None, 0.6, 0.97])
 def test_the_share_is_what_was_asked_for(share: float, auroc: float | None) -> None:
-    """Over two task classes the asked share lies below the threshold, for the model's and a verifier's reading."""
+    """Over two task classes the asked share lies below the threshold, for the model's and a verifier's reading.
+
+    Each request is below with this probability, its task class drawn like the rest: the error is the binomial one.
+    """
     assert abs(z_of(share_of(setting(requests=N), share, auroc), share, N)) <= 4
 
 
@@ -62,7 +66,7 @@ def test_certain_task_classes_come_first_and_last(share: float) -> None:
     threshold = surety_at_share(scene.answers, "small", None, share)
     low = scene.answers.surety("small") <= threshold
     assert low[code].all()
-    within = max(share - code.mean(), 0.0) / (1 - code.mean())
+    within = (share - WORKLOAD["mix"]["code"]) / WORKLOAD["mix"]["chat"]
     assert abs(z_of(low[~code].mean(), within, int((~code).sum()))) <= 4
 
 
@@ -116,7 +120,7 @@ def measured(folder: Path, code_share: float) -> Setting:
 def test_a_measured_score_has_its_share_in_the_mix_of_the_requests(
     tmp_path: Path, code_share: float, share: float
 ) -> None:
-    """The threshold on a table's score counts each row as often as the requests use it."""
+    """The threshold on a table's score counts each row as often as the requests are expected to use it."""
     assert abs(z_of(share_of(measured(tmp_path, code_share), share), share, N)) <= 4
 
 
@@ -135,3 +139,29 @@ def test_a_measured_score_by_hand(tmp_path: Path) -> None:
     )
     found = [surety_at_share(scene.answers, "small", None, share) for share in (0.25, 0.26, 0.5, 0.75, 1.0)]
     assert found == [10, 20, 20, 30, 40]
+
+
+@pytest.mark.parametrize("auroc", [None, 0.9])
+def test_every_chunk_of_a_run_has_the_same_threshold(tmp_path: Path, auroc: float | None) -> None:
+    """Whatever requests are at hand, few or many and of whichever mix, the threshold is that of the whole run."""
+    for scene in (setting(requests=N), measured(tmp_path, 0.2)):
+        few, other = scene.scene.requests(0, most=40), scene.scene.requests(1, most=40)
+        assert (few.task == 0).mean() != (other.task == 0).mean()
+        found = [
+            surety_at_share(answers, "small", auroc, 0.3)
+            for answers in (scene.answers, scene.scene.answers(few), scene.scene.answers(other))
+        ]
+        assert found == [found[0]] * 3
+
+
+def test_a_measured_threshold_is_kept_apart_by_what_it_depends_on(tmp_path: Path) -> None:
+    """Asked again the threshold is the same; another share, mix or model has its own."""
+    (tmp_path / "t.csv").write_text("task,s,l,a,b\nx,1,1,1,7\nx,1,0,2,8\ny,0,1,3,9\ny,1,1,4,6\n")
+    columns = {"small": {"score": "s", "confidence": "a"}, "large": {"score": "l", "confidence": "b"}}
+    table = OutcomeTableSpec.model_validate({"file": "t.csv", "task": "task", "models": columns}).read(tmp_path)
+    even, skewed = {"x": 0.5, "y": 0.5}, {"x": 0.1, "y": 0.9}
+    for _ in range(2):
+        assert table.confidence_at_share("small", even, 0.5) == 2
+        assert table.confidence_at_share("small", even, 0.75) == 3
+        assert table.confidence_at_share("small", skewed, 0.5) == 3
+        assert table.confidence_at_share("large", even, 0.5) == 7

@@ -4,77 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from drawing import COLUMNS, COUNT, POISSON, REPLAY, assert_same, draw, table, task, trace, workload
 from scipy import stats
 
 from sim.chance import Purpose, Streams
 from sim.chance.normal import normal_quantile
-from sim.workload.calendar import Calendar
-from sim.workload.outcome_table import ModelOutcomes, OutcomeTable
-from sim.workload.requests import Inputs, Requests, draw_requests
-from sim.workload.sources import Horizon
-from sim.workload.traces import Labels, Trace
+from sim.workload.labels import Choice
+from sim.workload.requests import Inputs, Requests
+from sim.workload.traces import Labels
 from sim.workload.workload import Workload
-
-NO_FILES = Inputs({})
-COUNT = 40_000
-POISSON = {"kind": "poisson", "rate_per_s": 100.0}
-REPLAY = {"kind": "trace", "source": {"format": "azure_llm", "file": "unread.csv"}}
-COLUMNS = ("arrival_ns", "segment", "task", "input_tokens", "cached_tokens", "difficulty")
-
-
-def workload(**written: Any) -> Workload:
-    """Build a workload as YAML would say it."""
-    return Workload.model_validate({"arrivals": POISSON, **written})
-
-
-def task(**written: Any) -> dict[str, Any]:
-    """Build a task class whose prompts are uniform on 0 to 10^6 tokens: rounding is far below what is tested."""
-    return {
-        "input_tokens": {"quantiles": {0: 0, 100: 1_000_000}},
-        "output_tokens": {"quantiles": {0: 0, 100: 1_000_000}},
-        **written,
-    }
-
-
-def draw(
-    spec: Workload, *, inputs: Inputs = NO_FILES, seed: int = 5, replication: int = 0, **horizon: int | None
-) -> Requests:
-    """Draw the requests of one replication."""
-    until = Horizon(**horizon) if horizon else Horizon(requests=COUNT)
-    return draw_requests(spec, Streams(seed, replication), Calendar(), until, inputs)
-
-
-def trace(count: int = 1000, **columns: Any) -> Trace:
-    """Make a trace of one request per millisecond with shuffled prompt lengths."""
-    order = np.random.default_rng(1).permutation(count).astype(np.int64)
-    given: dict[str, Any] = {
-        "arrival_ns": np.arange(count, dtype=np.int64) * 1_000_000,
-        "input_tokens": order + 7,
-        "output_tokens": order // 2 + 1,
-    }
-    return Trace(**{**given, **columns})
-
-
-def table(codes: list[int], *, tasks: tuple[str, ...] = ("x", "y"), tokens: bool = True) -> OutcomeTable:
-    """Make a table with a row per code, whose prompt lengths are 100 + the row number."""
-    rows = len(codes)
-    right = ModelOutcomes(np.ones(rows, dtype=np.bool_), np.ones(rows), None, None)
-    lengths = np.arange(rows, dtype=np.int64) + 100 if tokens else None
-    return OutcomeTable(tasks, np.array(codes, dtype=np.int64), lengths, {"m": right}, rows, "")
-
-
-def assert_same(one: NDArray[Any] | None, other: NDArray[Any] | None) -> None:
-    """Assert that two columns are equal in every bit, or both missing."""
-    assert (one is None) == (other is None)
-    if one is not None and other is not None:
-        assert one.dtype == other.dtype
-        assert np.array_equal(one, other)
-
 
 # ---- laws and correlations
 
@@ -209,6 +150,16 @@ def test_the_order_of_names_changes_no_draw() -> None:
     assert_same(one.input_tokens, other.input_tokens)
     assert [one.tasks[code] for code in one.task] == [other.tasks[code] for code in other.task]
     assert [one.segments[code] for code in one.segment] == [other.segments[code] for code in other.segment]
+
+
+def test_many_classes_are_told_apart_like_few() -> None:
+    """If there are more classes than are compared one by one, each has the requests whose uniform is in its part."""
+    for count in (2, 9, 10, 40):
+        names = tuple(f"t{number:02}" for number in range(count))
+        shares = np.arange(1, count + 1) / (count * (count + 1) / 2)
+        uniform = Streams(1, 0).uniform(Purpose.TASK, (), 0, 500)
+        expected = [sum(u >= edge for edge in np.cumsum(shares)[:-1]) for u in uniform]
+        assert Choice(names, dict(zip(names, shares.tolist(), strict=True))).codes(uniform).tolist() == expected
 
 
 # ---- how far, and which replication

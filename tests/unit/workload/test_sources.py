@@ -9,7 +9,7 @@ import pytest
 
 from sim.chance import Streams
 from sim.workload.calendar import Calendar
-from sim.workload.sources import WHOLE_WORKLOAD, Horizon, SourceArrivals, collect_arrivals, processes_of
+from sim.workload.sources import WHOLE_WORKLOAD, Horizon, SourceArrivals, arrival_chunks, last_arrival, processes_of
 from sim.workload.traces import Trace
 from sim.workload.workload import Workload
 
@@ -27,8 +27,9 @@ def of_segments(**segments: Any) -> Workload:
 
 
 def collect(spec: Workload, traces: dict[str, Trace] | None = None, **horizon: int) -> tuple[SourceArrivals, ...]:
-    """Collect the arrivals of one replication."""
-    return collect_arrivals(spec, Streams(1, 0), Calendar(), Horizon(**horizon), traces or {})
+    """Collect the arrivals of one replication in one chunk."""
+    (whole,) = arrival_chunks(spec, Streams(1, 0), Calendar(), Horizon(**horizon), traces or {}, size=None)
+    return whole
 
 
 def merged(sources: tuple[SourceArrivals, ...]) -> list[tuple[int, str]]:
@@ -133,3 +134,48 @@ def test_a_trace_beside_drawn_arrivals_keeps_its_rows() -> None:
     assert log.rows.tolist() == [0, 1]
     assert log.arrival_ns.tolist() == [0, SECOND]
     assert drawn.rows is None
+
+
+CHUNKED: dict[str, tuple[Workload, dict[str, Trace]]] = {
+    "one source": (Workload.model_validate({**constant(8.0), "tasks": {"t": {}}}), {}),
+    "three sources": (of_segments(a=constant(7.0), b=constant(0.1), c=constant(14.0)), {}),
+    "with a trace": (
+        of_segments(log=replayed(bootstrap="500ms"), drawn=constant(3.0)),
+        {"log": recorded(*range(0, 2 * SECOND, 10**8))},
+    ),
+}
+
+
+@pytest.mark.parametrize("size", [1, 4, 10_000])
+@pytest.mark.parametrize("case", CHUNKED)
+def test_chunks_say_where_each_source_goes_on(case: str, size: int) -> None:
+    """If arrivals come in chunks, a source begins each where it ended the last, and joined they are the whole."""
+    spec, traces = CHUNKED[case]
+    horizon = Horizon(until_ns=9 * SECOND)
+    whole = collect(spec, traces, until_ns=9 * SECOND)
+    chunks = list(arrival_chunks(spec, Streams(1, 0), Calendar(), horizon, traces, size=size))
+    for number, source in enumerate(whole):
+        parts = [chunk[number] for chunk in chunks]
+        lengths = [len(part.positions) for part in parts]
+        assert [part.start for part in parts] == [sum(lengths[:k]) for k in range(len(parts))]
+        assert [int(time) for part in parts for time in part.arrival_ns] == source.arrival_ns.tolist()
+        places = [k * size + int(place) for k, part in enumerate(parts) for place in part.positions]
+        assert places == source.positions.tolist()
+        if source.rows is not None:
+            assert [int(row) for part in parts if part.rows is not None for row in part.rows] == source.rows.tolist()
+
+
+@pytest.mark.parametrize("case", CHUNKED)
+def test_the_last_arrival_is_known_without_the_requests(case: str) -> None:
+    """If only the extent is asked for, it is the number of arrivals and the time of the last, of all sources."""
+    spec, traces = CHUNKED[case]
+    for horizon in (Horizon(until_ns=9 * SECOND), Horizon(requests=17)):
+        (whole,) = arrival_chunks(spec, Streams(1, 0), Calendar(), horizon, traces, size=None)
+        times = [int(time) for source in whole for time in source.arrival_ns]
+        assert last_arrival(spec, Streams(1, 0), Calendar(), horizon, traces) == (len(times), max(times))
+
+
+def test_nothing_has_no_last_arrival() -> None:
+    """If nothing arrives before the horizon, there are no arrivals and the time is 0."""
+    spec = of_segments(a=constant(1.0))
+    assert last_arrival(spec, Streams(1, 0), Calendar(), Horizon(until_ns=1), {}) == (0, 0)

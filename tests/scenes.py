@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 import sim
 from sim.experiment.scene import Scene
+from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
 from sim.routing.plan import Plan
 from sim.workload.requests import Requests
@@ -134,3 +136,16 @@ def z_of(share: float, expected: float, count: int) -> float:
 def legs_of(plan: Plan, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Give the legs of the requests in the mask, in the order of the itinerary."""
     return np.flatnonzero(rows[plan.itinerary.leg_request]).astype(np.int64)
+
+
+def text_of(value: Any) -> str:
+    """Write an outcome, or a part of it, as text that differs if anything in it does."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.tolist()}"
+    if isinstance(value, Series):
+        return text_of([value.batch, value.sums, value.starts_ns])
+    if dataclasses.is_dataclass(value):
+        return text_of({one.name: getattr(value, one.name) for one in dataclasses.fields(value)})
+    if isinstance(value, dict):
+        return str({name: text_of(one) for name, one in value.items()})
+    return str([text_of(one) for one in value]) if isinstance(value, list | tuple) else repr(value)

@@ -23,8 +23,11 @@ MOST_WORKERS: Final = 1024
 _FEW_PLAYS = 50_000
 """A request through a pattern takes the reference engine some 20 microseconds; to load numba takes half a second, to
 compile the loop (once per installation) two to three more."""
-_PLAYS_PER_WORKER = 400_000
+_PLAYS_PER_WORKER = 1_500_000
 """Another process takes more than a second to start, in which one plays about this many requests end to end."""
+
+_MOST_THREADS = 3
+"""More would wait for the one that plays and accounts."""
 
 _NS = 1e9
 
@@ -64,15 +67,19 @@ def choose_engine(name: str, plays: float) -> tuple[str, str]:
     return REFERENCE, f"the compiled engine cannot be used ({reason}); the reference engine gives the same, more slowly"
 
 
-def choose_workers(wanted: int | None, plays: float, replications: int) -> int:
-    """Give the number of processes: as wanted, or as many as cores if each is worth its start.
+def choose_workers(wanted: int | None, plays: float, replications: int, engine: str) -> tuple[int, int]:
+    """Give the number of processes, a replication at a time each, and of threads in each of them.
 
-    Raises InvalidInput for a number out of range.
+    There are as many processes as `wanted` or as cores, if each is worth its start, but no more than replications.
+    Cores that are left become threads, which plan ahead while the compiled engine plays (the reference engine never
+    lets them). Raises InvalidInput for a number out of range.
     """
     if wanted is not None and not 1 <= wanted <= MOST_WORKERS:
         raise InvalidInput([Issue(f"--workers {wanted} is not between 1 and {MOST_WORKERS}")])
-    useful = int(min(plays / _PLAYS_PER_WORKER, _cores()))
-    return min(wanted or max(useful, 1), replications)
+    useful = max(int(min(plays / _PLAYS_PER_WORKER, _cores())), 1)
+    processes = min(wanted or useful, replications)
+    threads = min((wanted or _cores()) // processes, _MOST_THREADS) if engine == COMPILED else 1
+    return processes, threads
 
 
 def _trouble_with_compiling() -> str:

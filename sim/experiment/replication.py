@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,13 +20,22 @@ from sim.routing.patterns import Pattern
 from sim.routing.plan import Plan
 from sim.workload.requests import Requests
 
+S = TypeVar("S")
+T = TypeVar("T")
+
 _KEPT_BYTES = 31 << 20
 
 
-def play_replication(scene: Scene, replication: int, engine: str) -> list[Outcome]:
-    """Play one replication of every pattern; the outcomes stand in the order of the line-up."""
-    play = Replication(scene, replication, engine, scene.line_up.patterns)
-    for _ in play.logs():
+def play_replication(
+    scene: Scene, replication: int, engine: str, threads: int = 1, report: Callable[[float], None] | None = None
+) -> list[Outcome]:
+    """Play one replication of every pattern; the outcomes stand in the order of the line-up.
+
+    With several `threads` the plans of the next chunks are made while one is played; the outcomes are the same.
+    `report` is called with the share of the replication that is done, after each chunk but the last.
+    """
+    play = Replication(scene, replication, engine, scene.line_up.patterns, threads)
+    for _ in play.logs(report):
         pass  # request logs are let go of as they come
     return play.outcomes()
 
@@ -32,11 +43,14 @@ def play_replication(scene: Scene, replication: int, engine: str) -> list[Outcom
 class Replication:
     """The patterns of one replication in play: all see the same requests, drawn once."""
 
-    def __init__(self, scene: Scene, replication: int, engine: str, patterns: Sequence[Pattern]) -> None:
+    def __init__(
+        self, scene: Scene, replication: int, engine: str, patterns: Sequence[Pattern], threads: int = 1
+    ) -> None:
         _keep_freed_memory()
         self._scene = scene
         self._replication = replication
-        window = scene.window(replication)
+        self._planners = threads - 1
+        self._window = window = scene.window(replication)
         self._plays = {pattern.name: _Play(scene, pattern, engine, window) for pattern in patterns}
         for pattern in patterns:
             ends = pattern.baselines()
@@ -45,19 +59,34 @@ class Replication:
                 self._plays[direct].followers.append(self._plays[pattern.name])
                 self._plays[pattern.name].compared = True
 
-    def logs(self) -> Iterator[tuple[str, RequestLog]]:
+    def logs(self, report: Callable[[float], None] | None = None) -> Iterator[tuple[str, RequestLog]]:
         """Play to the end; yield (pattern, request log) of the measured requests, as they are accounted for.
 
-        The logs of one pattern come in order of arrival.
+        The logs of one pattern come in order of arrival. `report` is called with the share that is done, after each
+        chunk but the last.
         """
-        for requests, following in _with_next(self._scene.chunks(self._replication)):
-            answers = self._scene.answers(requests)
-            until_ns = None if following is None else int(following.arrival_ns[0])
-            for play in self._plays.values():
-                play.plan(answers)
+        for answers, plans, until_ns in self._planned():
+            for play, plan in zip(self._plays.values(), plans, strict=True):
+                play.take(plan, answers)
             for name, play in self._plays.items():
                 for log in play.advance(until_ns):
                     yield name, log
+            if report is not None and until_ns is not None:
+                report(until_ns / self._window.end_ns)
+
+    def _planned(self) -> Iterator[tuple[Answers, list[Plan], int | None]]:
+        """Yield, chunk by chunk, all answers, the plans of all patterns, and when the next chunk begins to arrive."""
+        chunks = self._scene.chunks(self._replication)
+        if not self._planners:
+            yield from _until_next(map(self._plan, chunks))
+            return
+        with ThreadPoolExecutor(self._planners) as pool:
+            yield from _until_next(_ahead(pool, self._plan, chunks, self._planners + 1))
+
+    def _plan(self, requests: Requests) -> tuple[Answers, list[Plan]]:
+        """Plan some requests for every pattern: a pure function of them, so chunks can be planned in any order."""
+        answers = self._scene.answers(requests)
+        return answers, [self._scene.plan(play.pattern, answers) for play in self._plays.values()]
 
     def outcomes(self) -> list[Outcome]:
         """Give the outcome of every pattern, after all has been played."""
@@ -69,7 +98,7 @@ class _Play:
 
     def __init__(self, scene: Scene, pattern: Pattern, engine: str, window: Window) -> None:
         self._scene = scene
-        self._pattern = pattern
+        self.pattern = pattern
         self._window = window
         self._engine = ENGINES[engine]()
         self._open: deque[tuple[Plan, Answers]] = deque()
@@ -80,11 +109,10 @@ class _Play:
         self.compared = False
         self._escalated: deque[Bools] = deque()
 
-    def plan(self, answers: Answers) -> None:
-        """Plan the next requests."""
-        plan = self._scene.plan(self._pattern, answers)
+    def take(self, plan: Plan, answers: Answers) -> None:
+        """Take the plan of the next requests."""
         if self._ledger is None:
-            terms = self._scene.terms(self._pattern, self._window, compared=self.compared)
+            terms = self._scene.terms(self.pattern, self._window, compared=self.compared)
             self._ledger = Ledger(terms, answers.requests, plan.routes)
         self._open.append((plan, answers))
         self._next = plan
@@ -116,15 +144,26 @@ class _Play:
         return self._ledger.close()
 
 
-def _with_next(chunks: Iterable[Requests]) -> Iterator[tuple[Requests, Requests | None]]:
-    """Yield each chunk with the one that follows it, None after the last."""
-    before: Requests | None = None
-    for chunk in chunks:
+def _until_next(planned: Iterable[tuple[Answers, list[Plan]]]) -> Iterator[tuple[Answers, list[Plan], int | None]]:
+    """Add to each chunk the first arrival of the one that follows it, None after the last."""
+    before: tuple[Answers, list[Plan]] | None = None
+    for answers, plans in planned:
         if before is not None:
-            yield before, chunk
-        before = chunk
+            yield *before, int(answers.requests.arrival_ns[0])
+        before = answers, plans
     if before is not None:
-        yield before, None
+        yield *before, None
+
+
+def _ahead(pool: Executor, function: Callable[[S], T], values: Iterable[S], most: int) -> Iterator[T]:
+    """Yield the function's results in order, while the pool works on up to `most` that follow."""
+    under_way: deque[Future[T]] = deque()
+    for value in values:
+        under_way.append(pool.submit(function, value))
+        if len(under_way) > most:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
 
 
 @functools.cache

@@ -99,14 +99,15 @@ class Experiment:
         seed: int | None = None,
         replications: int | None = None,
         engine: str = "auto",
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[float, int], None] | None = None,
         results: Path | None = None,
     ) -> Run:
         """Play the experiment. The same seed gives the same result on any number of workers.
 
-        `workers` defaults to all cores, or fewer where there is little to play; `engine` is ``auto``, ``reference`` or
-        ``compiled``, which give the same answer; where `results` is given, an interrupted run goes on from what it had
-        finished; `progress` is called with (replications done, replications in all).
+        `workers` are cores to use: all where not given, or fewer where there is little to play. `engine` is ``auto``,
+        ``reference`` or ``compiled``, which give the same answer. Where `results` is given, an interrupted run goes on
+        from what it had finished. `progress` is called with (replications done, replications in all), the one in play
+        counted by its share.
         """
         from sim.experiment.places import finished_folder  # noqa: PLC0415 - as below
         from sim.experiment.simulate import run  # noqa: PLC0415 - the engine is loaded when it is used

@@ -22,7 +22,7 @@ from sim.workload.calendar import Calendar
 from sim.workload.requests import CHUNK, Inputs, Requests, draw_requests
 from sim.workload.sources import Horizon, last_arrival
 
-MOST_EXACT = 1 << 20
+MOST_EXACT = 1 << 18
 """Observations per pattern, over all replications, of which quantiles are exact; beyond, histograms stand for them."""
 
 

@@ -37,7 +37,7 @@ def run(
     experiment: Experiment,
     workers: int | None,
     engine: str,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[float, int], None] | None,
     finished: Path | None = None,
 ) -> Run:
     """Play every replication and measure; those in the folder `finished` are taken from there, and new ones added.
@@ -47,9 +47,9 @@ def run(
     scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
     plays = plays_of(scene)
     used, remark = choose_engine(engine, plays)
-    processes = choose_workers(workers, plays, scene.spec.run.replications)
+    processes, threads = choose_workers(workers, plays, scene.spec.run.replications, used)
     kept = None if finished is None else Finished(finished, experiment.hash)
-    by_replication = play_all(scene, used, processes, progress, kept)
+    by_replication = play_all(scene, used, (processes, threads), progress, kept)
     if not any(outcomes[0].requests for outcomes in by_replication):
         raise InvalidInput([Issue("no request arrived in the measured part of the run", path="run")])
     by_pattern = [list(outcomes) for outcomes in zip(*by_replication, strict=True)]

@@ -28,11 +28,13 @@ _scene: Scene | None = None
 def play_all(
     scene: Scene,
     engine: str,
-    workers: int,
-    progress: Callable[[int, int], None] | None,
+    workers: tuple[int, int],
+    progress: Callable[[float, int], None] | None,
     finished: Finished | None = None,
 ) -> list[list[Outcome]]:
     """Play every replication; the outcomes stand in the order of the replications, whichever process played them.
+
+    `workers` are processes, and threads in each of them.
 
     Those that `finished` knows are not played again, and those that are done are given to it, also when the user
     interrupts. Raises InterruptedRun then, and RunError if a process dies.
@@ -43,7 +45,11 @@ def play_all(
     to_do = [replication for replication in range(replications) if replication not in played]
     report(len(played), replications)
     try:
-        for replication, outcomes in _done(scene, engine, min(workers, len(to_do)), to_do):
+
+        def in_play(share: float) -> None:
+            report(len(played) + share, replications)
+
+        for replication, outcomes in _done(scene, engine, workers, to_do, in_play):
             played[replication] = outcomes
             if finished is not None:
                 finished.add(replication, outcomes)
@@ -65,22 +71,25 @@ def _kept(finished: Finished | None, done: int, replications: int) -> str:
     return f"{done} of {replications} replications are kept; the same command goes on from there"
 
 
-def _done(scene: Scene, engine: str, workers: int, to_do: list[int]) -> Iterator[tuple[int, list[Outcome]]]:
-    """Yield replications as they end."""
-    if workers <= 1:
+def _done(
+    scene: Scene, engine: str, workers: tuple[int, int], to_do: list[int], report: Callable[[float], None]
+) -> Iterator[tuple[int, list[Outcome]]]:
+    """Yield replications as they end; `report` hears of the share that is done of the one in play."""
+    processes, threads = min(workers[0], len(to_do)), workers[1]
+    if processes <= 1:
         for replication in to_do:
-            yield replication, play_replication(scene, replication, engine)
+            yield replication, play_replication(scene, replication, engine, threads, report)
         return
     context = multiprocessing.get_context("spawn")  # fork is unsafe once threads run
     data = scene.spec.model_dump(mode="json", exclude_none=True)
-    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(data, scene.inputs)) as pool:
-        yield from _gather(pool, engine, to_do)
+    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(data, scene.inputs)) as pool:
+        yield from _gather(pool, engine, threads, to_do)
 
 
-def _gather(pool: Executor, engine: str, to_do: list[int]) -> Iterator[tuple[int, list[Outcome]]]:
+def _gather(pool: Executor, engine: str, threads: int, to_do: list[int]) -> Iterator[tuple[int, list[Outcome]]]:
     """Yield replications as they end; if the reader gives up, the others are dropped and their processes ended."""
     futures: dict[Future[list[Outcome]], int] = {
-        pool.submit(_play, replication, engine): replication for replication in to_do
+        pool.submit(_play, replication, engine, threads): replication for replication in to_do
     }
     waiting = set(futures)
     try:
@@ -104,12 +113,12 @@ def _begin(data: dict[str, object], inputs: Inputs) -> None:
     _scene = Scene(spec, line_up(spec.patterns, spec.fleet, spec.baseline), inputs)
 
 
-def _play(replication: int, engine: str) -> list[Outcome]:
+def _play(replication: int, engine: str, threads: int) -> list[Outcome]:
     if _scene is None:
         raise RunError("a worker process was started without an experiment")
-    return play_replication(_scene, replication, engine)
+    return play_replication(_scene, replication, engine, threads)
 
 
-def _silent(done: int, total: int) -> None:
+def _silent(done: float, total: int) -> None:
     """Report progress to nobody."""
     del done, total

@@ -5,7 +5,7 @@ Everything is added up as integers, so that the result does not depend on where 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -98,7 +98,7 @@ class Ledger:
         for group in plan.groups:
             costs = leg_costs(group, plan, answers, self.terms.fleet)
             cost_nano[group.request] += costs
-            self._add_costs(group, plan.causes(group), costs, parts)
+            self._add_costs(plan, group, costs, parts)
             if group.model >= 0:
                 first = parts[0][1] if parts else len(arrival_ns)
                 self._spans[group.model].add(group, plan, log, self.terms.window, first)
@@ -143,13 +143,17 @@ class Ledger:
             ),
         )
 
-    def _add_costs(self, group: LegGroup, causes: Ints, costs: Ints, parts: list[tuple[int, int, int]]) -> None:
+    def _add_costs(self, plan: Plan, group: LegGroup, costs: Ints, parts: list[tuple[int, int, int]]) -> None:
+        causes = plan.causes(group) if group.cause == Cause.ANSWER and not group.is_answer.all() else None
         for section, first, end in parts:
             mine = slice(*np.searchsorted(group.request, (first, end)))
-            for cause, nano in enumerate(_sums_by(causes[mine], costs[mine], len(Cause))):
-                self._by_cause[section, cause] += nano
+            spent = total(costs[mine])
+            if causes is None:
+                self._by_cause[section, group.cause] += spent
+            else:
+                self._by_cause[section] += _exact(_sums_by(causes[mine], costs[mine], len(Cause)))
             if group.model >= 0:
-                self._by_model[section, group.model] += total(costs[mine])
+                self._by_model[section, group.model] += spent
 
     def _add_requests(self, section: int, log: RequestLog, rows: slice) -> None:
         codes = {
@@ -165,7 +169,7 @@ class Ledger:
             sums = [counts.sum(axis=1).tolist()]
             sums += [counts[:, _HAS[bit]].sum(axis=1).tolist() for bit in range(_FLAGS)]
             sums += [_sums_by(codes[name], getattr(log, field)[rows], size) for field in FIELDS[1 + _FLAGS :]]
-            self._sums[name][section] += np.array(sums, dtype=object).T
+            self._sums[name][section] += _exact(sums).T
         self._durations.add(section, values, codes)
 
     def _good(self, log: RequestLog, rows: slice) -> np.typing.NDArray[np.bool_]:
@@ -208,6 +212,10 @@ def _sums_by(codes: Ints, values: Ints, size: int) -> list[int]:
     np.add.at(low, codes, values & 0xFFFFFFFF)
     np.add.at(high, codes, values >> 32)
     return [(above << 32) + below for above, below in zip(high.tolist(), low.tolist(), strict=True)]
+
+
+def _exact(sums: Sequence[int] | Sequence[Sequence[int]]) -> Sums:
+    return np.array(sums, dtype=object)
 
 
 def _zeros(*shape: int) -> Sums:

@@ -175,6 +175,8 @@ class Outcome:
 def request_log(plan: Plan, log: LegLog, answers: Answers, cost_nano: Ints) -> RequestLog:
     """Turn a plan, its leg log and the cost of each request into what people care about, request by request."""
     requests, times = answers.requests, waits(plan, log)
+    by_model = [(name, plan.answer_model == number) for number, name in enumerate(plan.models)]
+    answered = [(name, mine) for name, mine in by_model if mine.any()] or by_model[:1]
     return RequestLog(
         segments=requests.segments,
         tasks=requests.tasks,
@@ -186,29 +188,28 @@ def request_log(plan: Plan, log: LegLog, answers: Answers, cost_nano: Ints) -> R
         route=plan.route,
         served_by=plan.answer_model,
         escalated=plan.escalated,
-        acceptable=_of_chosen(plan, answers.acceptable),
-        refused=_of_chosen(plan, answers.refused),
+        acceptable=_of_chosen(answered, answers.acceptable),
+        refused=_of_chosen(answered, answers.refused),
         latency_ns=times.latency_ns,
         ttft_ns=times.ttft_ns,
         wait_ns=times.queueing_ns,
         input_tokens=requests.input_tokens,
-        output_tokens=_of_chosen(plan, answers.output_tokens),
+        output_tokens=_of_chosen(answered, answers.output_tokens),
         cost_nano=cost_nano,
     )
 
 
-def _of_chosen(plan: Plan, column: Callable[[str], NDArray[T]]) -> NDArray[T]:
-    """Give each request the value of the model that answered it; models that answered nothing are not asked."""
-    chosen: NDArray[T] | None = None
-    for number, name in enumerate(plan.models):
-        mine = plan.answer_model == number
-        if mine.any():
-            values = column(name)
-            if mine.all():
-                return values
-            chosen = np.empty_like(values) if chosen is None else chosen
-            chosen[mine] = values[mine]
-    return column(plan.models[0]) if chosen is None else chosen
+def _of_chosen(answered: Sequence[tuple[str, Bools]], column: Callable[[str], NDArray[T]]) -> NDArray[T]:
+    """Give each request the value of the model that answered it; models that answered nothing are not asked.
+
+    `answered` are the models that answered, and which requests.
+    """
+    if len(answered) < 2:  # noqa: PLR2004 - one model answered all, or there is nothing to choose
+        return column(answered[0][0])
+    chosen = column(answered[0][0]).copy()
+    for name, mine in answered[1:]:
+        np.copyto(chosen, column(name), where=mine)
+    return chosen
 
 
 def columns_of(log: RequestLog) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

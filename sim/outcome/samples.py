@@ -159,7 +159,7 @@ class _Counter:
             self._section = section
         self._make_room(int(buckets.min()), int(buckets.max()))
         width = self._open.shape[1]
-        np.add.at(self._open.reshape(-1), codes * width + (buckets - self._lowest), 1)
+        np.add.at(self._open.reshape(-1), codes.astype(np.int64) * width + (buckets - self._lowest), 1)
 
     def finish(self) -> tuple[Ints, Ints, Ints]:
         """Give keys, buckets and counts."""

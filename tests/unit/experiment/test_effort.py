@@ -55,9 +55,20 @@ def test_short_runs_do_not_wait_for_a_compiler() -> None:
 def test_processes_are_started_where_they_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """If nothing is asked for, a short run stays in one process, and no run has more than cores or replications."""
     monkeypatch.setattr(effort, "_cores", lambda: 8)
-    assert [effort.choose_workers(None, plays, 20) for plays in (1e3, 1e6, 1e9)] == [1, 2, 8]
-    assert effort.choose_workers(None, 1e9, 3) == 3
-    assert effort.choose_workers(5, 1e3, 20) == 5
+    chosen = [effort.choose_workers(None, plays, 20, "reference") for plays in (1e3, 3.1e6, 1e9)]
+    assert chosen == [(1, 1), (2, 1), (8, 1)]
+    assert effort.choose_workers(None, 1e9, 3, "reference") == (3, 1)
+    assert effort.choose_workers(5, 1e3, 20, "reference") == (5, 1)
+
+
+def test_cores_without_a_replication_plan_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If there are more cores than processes, the compiled engine gets threads, and never more than asked for."""
+    monkeypatch.setattr(effort, "_cores", lambda: 8)
+    assert effort.choose_workers(None, 1e9, 1, "compiled") == (1, 3)
+    assert effort.choose_workers(None, 1e9, 4, "compiled") == (4, 2)
+    assert effort.choose_workers(None, 1e9, 20, "compiled") == (8, 1)
+    assert effort.choose_workers(1, 1e9, 1, "compiled") == (1, 1)
+    assert effort.choose_workers(2, 1e9, 1, "compiled") == (1, 2)
 
 
 def test_both_engines_give_the_same_bytes() -> None:

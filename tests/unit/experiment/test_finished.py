@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
+from scenes import text_of
 
 import sim
 from sim.experiment import finished as room
@@ -21,7 +19,6 @@ from sim.experiment.scene import Scene
 from sim.experiment.summary import summary_bytes
 from sim.outcome.outcomes import Outcome
 from sim.outcome.samples import Counted
-from sim.outcome.warmup import Series
 
 EXPERIMENT = Path(__file__).resolve().parents[3] / "experiments" / "quickstart.yaml"
 SHORT = ["run.duration=20s", "run.replications=4"]
@@ -36,19 +33,7 @@ def outcomes_of(replication: int) -> list[Outcome]:
 
 def shown(outcomes: Sequence[Outcome]) -> list[str]:
     """Write outcomes as text that differs if anything in them does."""
-    return [_text(outcome) for outcome in outcomes]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {value.tolist()}"
-    if isinstance(value, Series):
-        return _text([value.batch, value.sums, value.starts_ns])
-    if dataclasses.is_dataclass(value):
-        return _text({one.name: getattr(value, one.name) for one in dataclasses.fields(value)})
-    if isinstance(value, dict):
-        return str({name: _text(one) for name, one in value.items()})
-    return str([_text(one) for one in value]) if isinstance(value, list | tuple) else repr(value)
+    return [text_of(outcome) for outcome in outcomes]
 
 
 def interrupt_after(count: int) -> Callable[[int, int], None]:

@@ -97,7 +97,7 @@ def test_a_worker_that_dies_is_an_error_of_the_run(monkeypatch: pytest.MonkeyPat
 def test_a_worker_without_a_scene_says_so() -> None:
     """If a task comes before the experiment, that is an impossible state and raises."""
     with pytest.raises(sim.RunError, match="without an experiment"):
-        workers._play(0, "reference")
+        workers._play(0, "reference", 1)
 
 
 def test_the_scene_of_a_worker_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from sim.outcome.histogram import Histogram, histogram_of
 from sim.outcome.samples import Collector, Counted, Kept, Samples
 
 COUNT, SECTIONS = 5_000, 4
-SIZES = {"route": 3, "task": 2}
+SIZES = {"route": 9, "task": 2}
 Rows = dict[str, NDArray[np.int64]]
 
 
@@ -42,7 +42,7 @@ def expected(column: str, dimension: str, codes: list[int] | None) -> list[NDArr
     return [values[column][chosen & (section == number)] for number in range(SECTIONS)]
 
 
-GROUPS = [("route", None), ("route", [0]), ("route", [0, 2]), ("route", []), ("task", [1]), ("task", None)]
+GROUPS = [("route", None), ("route", [0]), ("route", [0, 2, 8]), ("route", []), ("task", [1]), ("task", None)]
 
 
 @pytest.mark.parametrize(("dimension", "codes"), GROUPS)

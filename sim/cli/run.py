@@ -34,7 +34,7 @@ from sim.report.terminal import render
     help="Number of replications instead of the experiment's.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1, max=1024), help="Processes to use; the answer does not depend on it."
+    "--workers", type=click.IntRange(min=1, max=1024), help="Cores to use; the answer does not depend on it."
 )
 @click.option(
     "--engine",
@@ -60,7 +60,7 @@ from sim.report.terminal import render
     show_default=True,
     help="Folder that keeps results.",
 )
-@click.option("--requests", is_flag=True, help="Keep a table with one row per request as well.")
+@click.option("--requests", is_flag=True, help="Keep a table with one row per request as well; takes another run.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
     experiment: Path,

@@ -33,9 +33,7 @@ from sim.report.terminal import render
     type=click.IntRange(min=1, max=100_000),
     help="Number of replications instead of the experiment's.",
 )
-@click.option(
-    "--workers", type=click.IntRange(min=1, max=1024), help="Cores to use; the answer does not depend on it."
-)
+@click.option("--workers", type=click.IntRange(min=1, max=1024), help="Cores to use; the answer does not depend on it.")
 @click.option(
     "--engine",
     type=click.Choice(["auto", "reference", "compiled"]),

@@ -16,6 +16,7 @@ from sim.engine.log import LegLog
 from sim.fleet import Model
 from sim.fleet.capacity import replicas_of, servers_of
 from sim.outcome.bill import leg_costs, total
+from sim.outcome.cells import Cells
 from sim.outcome.outcomes import DURATIONS, FIELDS, ModelLog, Outcome, RequestLog, Sums, Window, request_log
 from sim.outcome.samples import Collector
 from sim.outcome.warmup import Series
@@ -78,10 +79,10 @@ class Ledger:
         self.segments, self.tasks, self.routes = requests.segments, requests.tasks, routes
         self.models = tuple(terms.fleet)
         sizes = {"route": 2 * len(routes), "segment": len(self.segments), "task": len(self.tasks)}
-        self._sizes = {name: size for name, size in sizes.items() if size > 1}
+        self._cells = Cells({name: size for name, size in sizes.items() if size > 1})
         sections, most = terms.sections, terms.most_exact
-        self._sums = {name: _zeros(sections, size, len(FIELDS)) for name, size in self._sizes.items()}
-        self._durations = Collector(tuple(DURATIONS), self._sizes, sections, most)
+        self._sums = {table: _zeros(sections, self._cells.count(table), len(FIELDS)) for table in self._cells.tables}
+        self._durations = Collector(tuple(DURATIONS), self._cells.sizes, sections, most)
         self._direct = Collector(("latency",), {"route": 1}, sections, most) if terms.compared else None
         self._series = Series()
         self._by_cause = _zeros(sections, len(Cause))
@@ -126,7 +127,11 @@ class Ledger:
             routes=self.routes,
             models=self.models,
             window=terms.window,
-            sums=self._sums,
+            sums={
+                name: sums
+                for table, sums_of_cells in self._sums.items()
+                for name, sums in self._cells.by_dimension(table, sums_of_cells, axis=1)
+            },
             durations=self._durations.finish(),
             direct=None if self._direct is None else self._direct.finish(),
             series=self._series,
@@ -164,12 +169,13 @@ class Ledger:
         values = {name: getattr(log, column)[rows] for name, column in DURATIONS.items()}
         flags = (log.escalated[rows], log.acceptable[rows], log.refused[rows], self._good(log, rows))
         together = sum((flag.astype(np.int64) << bit for bit, flag in enumerate(flags)), start=np.int64(0))
-        for name, size in self._sizes.items():
-            counts = np.bincount(_EVERY * codes[name] + together, minlength=_EVERY * size).reshape(size, _EVERY)
+        for table in self._cells.tables:
+            size, cells = self._cells.count(table), self._cells.of(table, codes)
+            counts = np.bincount(_EVERY * cells + together, minlength=_EVERY * size).reshape(size, _EVERY)
             sums = [counts.sum(axis=1).tolist()]
             sums += [counts[:, _HAS[bit]].sum(axis=1).tolist() for bit in range(_FLAGS)]
-            sums += [_sums_by(codes[name], getattr(log, field)[rows], size) for field in FIELDS[1 + _FLAGS :]]
-            self._sums[name][section] += _exact(sums).T
+            sums += [_sums_by(cells, getattr(log, field)[rows], size) for field in FIELDS[1 + _FLAGS :]]
+            self._sums[table][section] += _exact(sums).T
         self._durations.add(section, values, codes)
 
     def _good(self, log: RequestLog, rows: slice) -> np.typing.NDArray[np.bool_]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.columns import Ints
+from sim.outcome.cells import Cells, Table
 from sim.outcome.histogram import Histogram, buckets_of
 
 Sample: TypeAlias = Ints | Histogram
@@ -81,12 +82,13 @@ class Collector:
 
     def __init__(self, columns: Sequence[str], sizes: Mapping[str, int], sections: int, most: int) -> None:
         self._columns = tuple(columns)
-        self._sizes = dict(sizes)
+        self._cells = Cells(sizes)
+        self._sizes = self._cells.sizes
         self._sections = sections
         self._most = most
         self._seen = 0
         self._pieces: list[tuple[int, Mapping[str, Ints], Mapping[str, Ints]]] = []
-        self._counters: dict[tuple[str, str], _Counter] = {}
+        self._counters: dict[tuple[str, Table], _Counter] = {}
 
     def add(self, section: int, values: Mapping[str, Ints], codes: Mapping[str, Ints]) -> None:
         """Take in observations of one section: int64 by column, and codes by dimension."""
@@ -98,7 +100,9 @@ class Collector:
             return
         if not self._counters:
             self._counters = {
-                (column, name): _Counter(size) for column in self._columns for name, size in self._sizes.items()
+                (column, table): _Counter(self._cells, table)
+                for column in self._columns
+                for table in self._cells.tables
             }
             for piece in self._pieces:
                 self._count(*piece)
@@ -109,7 +113,11 @@ class Collector:
         """Give what was taken in."""
         if not self._counters:
             return self._kept()
-        found = {key: counter.finish() for key, counter in self._counters.items()}
+        found = {
+            (column, name): counts
+            for (column, _), counter in self._counters.items()
+            for name, counts in counter.finish().items()
+        }
         return Counted(
             keys={key: columns[0] for key, columns in found.items()},
             buckets={key: columns[1] for key, columns in found.items()},
@@ -119,10 +127,11 @@ class Collector:
         )
 
     def _count(self, section: int, values: Mapping[str, Ints], codes: Mapping[str, Ints]) -> None:
+        cells = {table: self._cells.of(table, codes) for table in self._cells.tables}
         for column in self._columns:
             buckets = buckets_of(values[column])
-            for name in self._sizes:
-                self._counters[column, name].add(section, codes[name], buckets)
+            for table, own in cells.items():
+                self._counters[column, table].add(section, own, buckets)
 
     def _kept(self) -> Kept:
         lengths = np.zeros(self._sections, dtype=np.int64)
@@ -142,16 +151,17 @@ class Collector:
 
 
 class _Counter:
-    """Counts by code and bucket of the section that is open; what is done lies packed."""
+    """Counts by cell and bucket of the section that is open; what is done lies packed, by dimension."""
 
-    def __init__(self, codes: int) -> None:
-        self._codes = codes
+    def __init__(self, cells: Cells, table: Table) -> None:
+        self._cells = cells
+        self._table = table
         self._section = 0
         self._lowest = 0
-        self._open = np.zeros((codes, 0), dtype=np.int64)
-        self._done: list[tuple[Ints, Ints, Ints]] = []
+        self._open = np.zeros((cells.count(table), 0), dtype=np.int64)
+        self._done: dict[str, list[tuple[Ints, Ints, Ints]]] = {name: [] for name in table}
 
-    def add(self, section: int, codes: Ints, buckets: Ints) -> None:
+    def add(self, section: int, cells: Ints, buckets: Ints) -> None:
         if not len(buckets):
             return
         if section != self._section:
@@ -159,13 +169,16 @@ class _Counter:
             self._section = section
         self._make_room(int(buckets.min()), int(buckets.max()))
         width = self._open.shape[1]
-        np.add.at(self._open.reshape(-1), codes.astype(np.int64) * width + (buckets - self._lowest), 1)
+        np.add.at(self._open.reshape(-1), cells * width + (buckets - self._lowest), 1)
 
-    def finish(self) -> tuple[Ints, Ints, Ints]:
-        """Give keys, buckets and counts."""
+    def finish(self) -> dict[str, tuple[Ints, Ints, Ints]]:
+        """Give keys, buckets and counts by dimension."""
         self._pack()
-        keys, buckets, counts = zip(*self._done, strict=True)
-        return np.concatenate(keys), np.concatenate(buckets), np.concatenate(counts)
+        found = {}
+        for name, parts in self._done.items():
+            keys, buckets, counts = zip(*parts, strict=True)
+            found[name] = np.concatenate(keys), np.concatenate(buckets), np.concatenate(counts)
+        return found
 
     def _make_room(self, low: int, high: int) -> None:
         """Widen the table, by whole octaves, so that it reaches from `low` to `high`."""
@@ -176,15 +189,17 @@ class _Counter:
         end = self._lowest + before.shape[1] if before.shape[1] else high + 1
         lowest = min(low, self._lowest if before.shape[1] else low) // octave * octave
         width = -(-(max(end, high + 1) - lowest) // octave) * octave
-        self._open = np.zeros((self._codes, width), dtype=np.int64)
+        self._open = np.zeros((len(before), width), dtype=np.int64)
         at = self._lowest - lowest if before.shape[1] else 0
         self._open[:, at : at + before.shape[1]] = before
         self._lowest = lowest
 
     def _pack(self) -> None:
         """Put away the counts of the open section."""
-        code, place = np.nonzero(self._open)
-        self._done.append((self._section * self._codes + code, place + self._lowest, self._open[code, place]))
+        for name, counts in self._cells.by_dimension(self._table, self._open, axis=0):
+            code, place = np.nonzero(counts)
+            key = self._section * self._cells.sizes[name] + code
+            self._done[name].append((key, place + self._lowest, counts[code, place]))
         self._open[:] = 0
 
 

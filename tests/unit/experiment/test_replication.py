@@ -12,6 +12,7 @@ import sim
 from sim.experiment import scene as scene_room
 from sim.experiment.replication import Replication, play_replication
 from sim.experiment.scene import Scene
+from sim.outcome import cells
 from sim.outcome.outcomes import Outcome
 from sim.outcome.samples import Counted
 from sim.workload.requests import CHUNK, Requests
@@ -88,6 +89,16 @@ def test_histograms_do_not_depend_on_the_cut(monkeypatch: pytest.MonkeyPatch) ->
     found = [outcomes(size, single=True) for size in (CHUNK, 1, 50)]
     assert all(isinstance(outcome.durations, Counted) for outcome in found[0])
     assert len({text_of(one) for one in found}) == 1
+
+
+def test_what_is_counted_together_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If every dimension is counted by itself, as where there are many segments and task classes, nothing changes."""
+    monkeypatch.setattr(scene_room, "MOST_EXACT", 100)
+    found = []
+    for most in (64, 1):
+        monkeypatch.setattr(cells, "_TOGETHER", most)
+        found.append(text_of(outcomes(30, single=True)))
+    assert found[0] == found[1]
 
 
 def test_the_request_log_does_not_depend_on_the_cut() -> None:

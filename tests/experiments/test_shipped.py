@@ -99,6 +99,36 @@ def test_support_chat_pays_less_and_loses_little() -> None:
         assert found["quality.acceptance"].value > cheap
 
 
+# ---- six-months
+
+
+@functools.cache
+def evening_peak() -> Run:
+    """Run the busiest hour of the first Monday of six-months, after the hours before it."""
+    return load("six-months", "run.duration=21h", "run.warm_up=20h").run(workers=1)
+
+
+def test_six_months_is_a_million_requests_a_day() -> None:
+    """If the mean over a week is taken, a million requests come a day; the busiest hour has what its weights say."""
+    arrivals = load("six-months").spec.workload.arrivals
+    assert arrivals is not None
+    assert arrivals.mean_rate_per_s() * 86_400 == pytest.approx(1e6, rel=1e-4)
+    expected = arrivals.mean_rate_per_s() * 1.08 * 1.46 * 3600 * 24 / 23.99  # the hourly weights add up to 23.99
+    assert abs(evening_peak().result.requests - expected) < 4.6 * math.sqrt(expected)  # a Poisson count
+
+
+def test_the_evening_peak_nearly_fills_the_frontier() -> None:
+    """If everything goes to the frontier, the busiest hour uses most of its places; what routers send it, far fewer."""
+    used = {
+        name: found.estimates["models.gpt5.utilisation"].value
+        for name, found in evening_peak().result.patterns.items()
+        if "models.gpt5.utilisation" in found.estimates
+    }
+    assert 0.8 < used["frontier-only"] < 1.0
+    assert all(used[name] < 0.5 for name in ("pre-route", "cascade", "ensemble"))
+    assert {found.status for found in evening_peak().result.patterns.values()} == {"ok"}
+
+
 # ---- eighty-thousand
 
 

@@ -101,11 +101,11 @@ def sureties(ability: Floats, noise: Floats, task: Ints, *, acceptance: Floats, 
     reading = correlation * ability
     reading += of_class(np.sqrt(1 - r * r), task) * noise
     cut = normal_quantile(acceptance)
-    open_ended = np.isfinite(cut) & (r < 1)
+    is_open = np.isfinite(cut) & (r < 1)
     surety = correlation * reading
-    surety += of_class(np.where(open_ended, cut, 0.0), task)
+    surety += of_class(np.where(is_open, cut, 0.0), task)
     surety /= of_class(np.array([math.sqrt(1 - k**2) if k < 1 else 1.0 for k in r.tolist()]), task)
-    for code in np.flatnonzero(~open_ended).tolist():
+    for code in np.flatnonzero(~is_open).tolist():
         mine = np.flatnonzero(task == code)
         surety[mine] = surety_of(reading[mine], float(r[code]), float(acceptance[code]))
     return surety

@@ -13,20 +13,15 @@ T = TypeVar("T")
 
 
 def rows_by(parameters: Sequence[T], codes: Ints) -> Iterator[tuple[T, Ints | slice]]:
-    """Yield each of the different `parameters` with the rows whose code, a place in `parameters`, has an equal one.
+    """Yield the parameter of each class with the rows of that class: int64, ascending. `codes` has the class of a row.
 
-    All rows are a slice, so that a column is taken as it is; other rows are int64, ascending.
+    Where all classes have equal parameters these come once, with all rows as a slice: a column is then taken as it is.
     """
-    different: list[T] = []
-    for parameter in parameters:
-        if parameter not in different:
-            different.append(parameter)
-    if len(different) == 1:
-        yield different[0], slice(None)
+    if all(parameter == parameters[0] for parameter in parameters[1:]):
+        yield parameters[0], slice(None)
         return
-    group = np.array([different.index(parameter) for parameter in parameters], dtype=np.int64)[codes]
-    for number, parameter in enumerate(different):
-        yield parameter, np.flatnonzero(group == number)
+    for code, parameter in enumerate(parameters):
+        yield parameter, np.flatnonzero(codes == code)
 
 
 def of_class(values: Floats, codes: Ints) -> Floats:

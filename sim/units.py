@@ -105,7 +105,8 @@ def as_int64(values: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     import numpy as np  # noqa: PLC0415 - --help imports no numpy
 
     rounded = np.rint(np.asarray(values, dtype=np.float64))
-    if not np.all(np.abs(rounded) < _INT64_LIMIT):
+    # least and greatest are NaN where any value is, and NaN lies between no bounds
+    if rounded.size and not (rounded.min() > -_INT64_LIMIT and rounded.max() < _INT64_LIMIT):
         bad = rounded[~(np.abs(rounded) < _INT64_LIMIT)]
         raise ValueError(f"{bad.size} of {rounded.size} values do not fit an int64, the first of them {bad.flat[0]}")
     return rounded.astype(np.int64)

@@ -41,14 +41,13 @@ class RateCard(Spec):
         add up exactly however they are split.
         """
         cached_price = self.input_mtok if self.cache_read_mtok is None else self.cache_read_mtok
-        meters = (
-            (input_tokens - cached_tokens, self.input_mtok),
-            (cached_tokens, cached_price),
-            (output_tokens, self.output_mtok),
-        )
         total = np.full(len(input_tokens), nano_usd(self.per_call_usd), dtype=np.int64)
-        for tokens, price in meters:
-            total += _meter_nano(tokens, nano_usd(price))
+        if cached_tokens.any():
+            _add_meter(total, input_tokens - cached_tokens, self.input_mtok)
+            _add_meter(total, cached_tokens, cached_price)
+        else:
+            _add_meter(total, input_tokens, self.input_mtok)
+        _add_meter(total, output_tokens, self.output_mtok)
         return total
 
     def replica_nano(self, replicas: int, window_ns: int) -> int:
@@ -61,7 +60,14 @@ class RateCard(Spec):
         return (3 * self.input_mtok + self.output_mtok) / 4
 
 
-def _meter_nano(tokens: Ints, nano_per_mtok: int) -> Ints:
-    if len(tokens) and nano_per_mtok and int(tokens.max()) > (2**62) // nano_per_mtok:
+def _add_meter(total: Ints, tokens: Ints, usd_per_mtok: float) -> None:
+    """Add what these tokens cost, each entry rounded half up to a nano-dollar."""
+    nano_per_mtok = nano_usd(usd_per_mtok)
+    if not len(tokens) or not nano_per_mtok:
+        return
+    if int(tokens.max()) > (2**62) // nano_per_mtok:
         raise ValueError(f"a call of {int(tokens.max())} tokens is too dear to count in nano-dollars")
-    return (tokens * nano_per_mtok + _TOKENS_PER_PRICE // 2) // _TOKENS_PER_PRICE
+    nano = tokens * nano_per_mtok
+    nano += _TOKENS_PER_PRICE // 2
+    nano //= _TOKENS_PER_PRICE
+    total += nano

@@ -54,11 +54,15 @@ class TokenService(Spec):
         """Give the service times of `model` for every request: TTFT + (output tokens - 1) x inter-token latency."""
         ttft = self.ttft.quantile(draws.uniform(Purpose.TTFT, model))
         if self.stall is not None:
-            stalled = draws.uniform(Purpose.STALL, model) < self.stall.share
-            ttft = ttft + np.where(stalled, self.stall.time.quantile(draws.uniform(Purpose.STALL_SIZE, model)), 0.0)
+            stalled = np.flatnonzero(draws.uniform(Purpose.STALL, model) < self.stall.share)
+            size = draws.uniform(Purpose.STALL_SIZE, model)[stalled]
+            ttft[stalled] += self.stall.time.quantile(size)
         ttft_ns = as_int64(ttft)
-        pace = self.inter_token.quantile(draws.uniform(Purpose.DECODE, model))
-        return ServiceTimes(ttft_ns + as_int64(np.maximum(output_tokens - 1, 0) * pace), ttft_ns)
+        decode = self.inter_token.quantile(draws.uniform(Purpose.DECODE, model))
+        decode *= np.maximum(output_tokens - 1, 0)
+        total_ns = as_int64(decode)
+        total_ns += ttft_ns
+        return ServiceTimes(total_ns, ttft_ns)
 
 
 def service_times(service: Service, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:

@@ -15,9 +15,10 @@ from sim.chance import Purpose
 from sim.chance.normal import normal_cdf, normal_quantile
 from sim.columns import Bools, Floats, Ints
 from sim.fleet import Model, ServiceTimes, service_times
-from sim.routing.confidence import reading_correlation, surety_of
+from sim.routing.confidence import sureties
 from sim.routing.quality import QualityModel, Wording
 from sim.units import as_int64
+from sim.workload.by_class import of_class, rows_by
 from sim.workload.requests import Requests
 
 T = TypeVar("T")
@@ -87,34 +88,32 @@ class Answers:
             measured = table.models[model].output_tokens
             if measured is not None:
                 return measured[requests.table_row]
-        shared = normal_quantile(requests.uniform(Purpose.OUTPUT_LENGTH))
+        shared = self._once(("shared length",), lambda: normal_quantile(requests.uniform(Purpose.OUTPUT_LENGTH)))
         own = normal_quantile(requests.uniform(Purpose.OUTPUT_TOKENS, model))
         tokens = np.empty(len(requests), dtype=np.int64)
-        for code, task_class in enumerate(requests.classes):
-            mine = np.flatnonzero(requests.task == code)
-            lengths, law = task_class.lengths, task_class.output_tokens
+        laws = [(task_class.output_tokens, task_class.lengths) for task_class in requests.classes]
+        for (law, lengths), mine in rows_by(laws, requests.task):
             if law is None:
                 raise ValueError("a task class without output tokens was let through")
             by_difficulty = lengths.output_with_difficulty
-            by_request = lengths.output_between_models - by_difficulty**2
-            latent = (
-                by_difficulty * requests.difficulty[mine]
-                + np.sqrt(by_request) * shared[mine]
-                + np.sqrt(max(1 - lengths.output_between_models, 0.0)) * own[mine]
-            )
-            tokens[mine] = np.maximum(as_int64(law.quantile(normal_cdf(latent)) * verbosity), 0)
+            latent = np.sqrt(lengths.output_between_models - by_difficulty**2) * shared[mine]
+            if by_difficulty:
+                latent += by_difficulty * requests.difficulty[mine]
+            latent += np.sqrt(max(1 - lengths.output_between_models, 0.0)) * own[mine]
+            values = law.quantile(normal_cdf(latent))
+            values *= verbosity
+            tokens[mine] = as_int64(values)
         return tokens
-
-    def _cut(self, model: str) -> Floats:
-        """Give Phi^-1(acceptance probability) per request."""
-        return normal_quantile(self.quality.acceptance[model])[self.requests.task]
 
     def _ability(self, model: str) -> Floats:
         requests, table = self.requests, self.quality.table
         luck = requests.uniform(Purpose.CORRECT, model)
         if table is None or requests.table_row is None:
-            rho = self.quality.rho[requests.task]
-            return -np.sqrt(rho) * requests.difficulty - np.sqrt(1 - rho) * normal_quantile(luck)
+            rho, task = self.quality.rho, requests.task
+            ability = normal_quantile(luck)
+            ability *= of_class(-np.sqrt(1 - rho), task)
+            ability += of_class(-np.sqrt(rho), task) * requests.difficulty
+            return ability
         # the row says right or wrong; the latent is drawn from its law given that
         right = table.models[model].correct[requests.table_row]
         wrong_share = 1 - self.quality.acceptance[model][requests.task]
@@ -125,7 +124,8 @@ class Answers:
         requests, table = self.requests, self.quality.table
         if table is not None and requests.table_row is not None:
             return table.models[model].correct[requests.table_row]
-        return self.ability(model) >= -self._cut(model)
+        cut = -normal_quantile(self.quality.acceptance[model])
+        return self.ability(model) >= of_class(cut, requests.task)
 
     def _measured_score(self, model: str, auroc: float | None) -> Floats | None:
         """Give the score that an outcome table brings; None where it is modelled, as a verifier's always is."""
@@ -140,16 +140,10 @@ class Answers:
         if measured is not None:
             return measured
         requests = self.requests
-        noise = normal_quantile(requests.uniform(Purpose.CONFIDENCE, model))
-        ability = self.ability(model)
-        surety = np.empty(len(requests), dtype=np.float64)
-        for code, acceptance in enumerate(self.quality.acceptance[model]):
-            mine = np.flatnonzero(requests.task == code)
-            stated = float(self.quality.auroc[model][code]) if auroc is None else auroc
-            r = reading_correlation(stated, float(acceptance))
-            reading = r * ability[mine] + np.sqrt(1 - r * r) * noise[mine]
-            surety[mine] = surety_of(reading, r, float(acceptance))
-        return surety
+        noise = self._once(("noise", model), lambda: normal_quantile(requests.uniform(Purpose.CONFIDENCE, model)))
+        acceptance = self.quality.acceptance[model]
+        stated = self.quality.auroc[model] if auroc is None else np.full_like(acceptance, auroc)
+        return sureties(self.ability(model), noise, requests.task, acceptance=acceptance, auroc=stated)
 
     def _confidence(self, model: str, auroc: float | None) -> Floats:
         measured = self._measured_score(model, auroc)

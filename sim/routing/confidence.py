@@ -16,8 +16,9 @@ import numpy as np
 from pydantic import Field
 
 from sim.chance.normal import normal_cdf, normal_grid, normal_quantile
-from sim.columns import Floats
+from sim.columns import Floats, Ints
 from sim.schema import Spec
+from sim.workload.by_class import of_class
 
 _STEPS = 50
 _RAREST = 1e-3
@@ -87,6 +88,27 @@ def surety_of(reading: Floats, correlation: float, acceptance: float) -> Floats:
     if correlation >= 1:
         return np.where(reading >= -cut, np.inf, -np.inf)
     return (correlation * reading + cut) / math.sqrt(1 - correlation**2)
+
+
+def sureties(ability: Floats, noise: Floats, task: Ints, *, acceptance: Floats, auroc: Floats) -> Floats:
+    """Give the surety of each answer, from its latent ability and the noise of its reading, both standard normal.
+
+    `task` says of which class a request is; `acceptance` and `auroc` are float64[classes].
+    """
+    pairs = list(zip(auroc.tolist(), acceptance.tolist(), strict=True))
+    r = np.array([reading_correlation(*pair) for pair in pairs])
+    correlation = of_class(r, task)
+    reading = correlation * ability
+    reading += of_class(np.sqrt(1 - r * r), task) * noise
+    cut = normal_quantile(acceptance)
+    is_open = np.isfinite(cut) & (r < 1)
+    surety = correlation * reading
+    surety += of_class(np.where(is_open, cut, 0.0), task)
+    surety /= of_class(np.array([math.sqrt(1 - k**2) if k < 1 else 1.0 for k in r.tolist()]), task)
+    for code in np.flatnonzero(~is_open).tolist():
+        mine = np.flatnonzero(task == code)
+        surety[mine] = surety_of(reading[mine], float(r[code]), float(acceptance[code]))
+    return surety
 
 
 def calibrated_probability(reading: Floats, correlation: float, acceptance: float) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from sim.chance import Purpose
 from sim.chance.normal import normal_cdf, normal_quantile
 from sim.columns import Floats, Ints
 from sim.units import as_int64
+from sim.workload.by_class import rows_by
 from sim.workload.draws import Draws
 from sim.workload.outcome_table import OutcomeTable
 from sim.workload.sources import Number
@@ -54,8 +55,8 @@ class Prompts:
         tokens = self._looked_up(self._tokens, draws, table_row)
         if self._correlated:
             score = self._looked_up(self._scores, draws, table_row)
-            for task_class, mine in self._by_class(task):
-                rho = task_class.lengths.input_with_difficulty
+            rhos = [task_class.lengths.input_with_difficulty for task_class in self._classes]
+            for rho, mine in rows_by(rhos, task):
                 if rho:
                     difficulty[mine] = rho * score[mine] + np.sqrt(1 - rho * rho) * difficulty[mine]
         return tokens, difficulty
@@ -72,26 +73,21 @@ class Prompts:
 
     def _drawn(self, uniform: Floats, task: Ints, difficulty: Floats) -> Ints:
         tokens = np.empty(len(task), dtype=np.int64)
-        for task_class, mine in self._by_class(task):
-            rho, law = task_class.lengths.input_with_difficulty, task_class.input_tokens
+        laws = [(task_class.lengths.input_with_difficulty, task_class.input_tokens) for task_class in self._classes]
+        for (rho, law), mine in rows_by(laws, task):
             if law is None:
                 raise ValueError("a task class without input tokens was let through")
             place = uniform[mine]
             if rho:
-                place = normal_cdf(rho * difficulty[mine] + np.sqrt(1 - rho * rho) * normal_quantile(place))
-            tokens[mine] = np.maximum(as_int64(law.quantile(place)), 0)
+                latent = normal_quantile(place)
+                latent *= np.sqrt(1 - rho * rho)
+                latent += rho * difficulty[mine]
+                place = normal_cdf(latent)
+            tokens[mine] = as_int64(law.quantile(place))
         return tokens
 
     def _looked_up(self, column: Mapping[str, NDArray[Number]], draws: Draws, row: Ints | None) -> NDArray[Number]:
         return draws.recorded(column) if row is None or not self._in_table else column[_TABLE][row]
-
-    def _by_class(self, task: Ints) -> Iterator[tuple[TaskClass, Ints | slice]]:
-        """Yield each task class with its requests."""
-        if len(self._classes) == 1:
-            yield self._classes[0], slice(None)
-            return
-        for code, task_class in enumerate(self._classes):
-            yield task_class, np.flatnonzero(task == code)
 
 
 def recorded_tokens(traces: Mapping[str, Trace], sources: Sequence[str], column: str) -> dict[str, Ints] | None:

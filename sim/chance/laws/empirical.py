@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final, Generic, Literal, Self
 
 import numpy as np
@@ -13,6 +15,8 @@ from sim.chance.laws.law import Law, Q
 from sim.columns import Floats, Ints
 
 _EXAMPLE: Final = "quantiles: {0: 120#, 50: 340#, 95: 680#, 100: 2000#}"
+_PARTS_PER_ROW: Final = 8  # so many that few parts of the guide hold a row of the table
+_MOST_STEPS: Final = 8  # further stretches up to which to compare with each is faster than to search
 
 
 class Empirical(Law, Generic[Q]):
@@ -54,15 +58,25 @@ class Empirical(Law, Generic[Q]):
 
     def quantile(self, u: Floats) -> Floats:
         """Give the value between the neighbouring table rows."""
-        shares, values = self._table()
-        row, part = _place(shares, np.asarray(u, dtype=np.float64))
-        low, high = values[row], values[row + 1]
+        table = _table_of(tuple(self.quantiles.items()))
+        u = np.asarray(u, dtype=np.float64)
+        row = table.rows(u)
+        part = u - table.starts.take(row)
+        part /= table.widths.take(row)
+        low, high = table.low.take(row), table.high.take(row)
+        if self._is_log():
+            values = np.power(high / low, part)
+            values *= low
+        else:
+            values = high - low
+            values *= part
+            values += low
         # The minimum keeps rounding from stepping over the next row, so that the result never decreases.
-        return np.minimum(low * (high / low) ** part if self._is_log() else low + (high - low) * part, high)
+        return np.minimum(values, high, out=values)
 
     def cdf(self, x: Floats) -> Floats:
         """Give the share of the table at or below each x; a jump where neighbours are equal."""
-        shares, values = self._table()
+        shares, values = _columns(self.quantiles.items())
         x = np.asarray(x, dtype=np.float64)
         inside = np.clip(x, values[0], values[-1])
         row, part = _place(np.log(values), np.log(inside)) if self._is_log() else _place(values, inside)
@@ -89,15 +103,64 @@ class Empirical(Law, Generic[Q]):
     def _is_log(self) -> bool:
         return self.interpolation == "log"
 
-    def _table(self) -> tuple[Floats, Floats]:
-        """Give the shares from 0 to 1 and the values, as columns."""
-        shares = np.array([_percent(key) for key in self.quantiles]) / 100.0
-        return shares, np.array([float(value) for value in self.quantiles.values()])
-
     def _segments(self) -> tuple[Floats, Floats, Floats]:
         """Give the share, the lower and the upper value of each stretch between neighbours."""
-        shares, values = self._table()
+        shares, values = _columns(self.quantiles.items())
         return np.diff(shares), values[:-1], values[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The stretches between neighbouring rows, prepared for the look-up of many uniforms; float64[stretches] each.
+
+    A stretch is from `starts` up to `ends` (excluded), `widths` in u, and from `low` to `high` in value. Of each of a
+    power of two equal parts of [0, 1), `guide` says in which stretch it begins, and last where u = 1 is, int64; within
+    a part at most `more` stretches follow.
+    """
+
+    starts: Floats
+    ends: Floats
+    widths: Floats
+    low: Floats
+    high: Floats
+    guide: Ints
+    more: int
+
+    def rows(self, u: Floats) -> Ints:
+        """Give the stretch that each u from 0 to 1 is in (by an index table: Chen and Asau 1974)."""
+        if self.more > _MOST_STEPS:
+            return np.clip(np.searchsorted(self.starts, u, side="right") - 1, 0, None)
+        # a product with a power of two is exact, so that u is in the part that it is looked up in
+        row = self.guide.take((u * (len(self.guide) - 1)).astype(np.int64), mode="clip")
+        for _ in range(self.more):
+            row += u >= self.ends.take(row)
+        return row
+
+
+@lru_cache(maxsize=64)
+def _table_of(rows: tuple[tuple[str, float], ...]) -> _Table:
+    """Prepare a table; kept by content, since every chunk of a run reads the same ones."""
+    shares, values = _columns(rows)
+    starts = shares[:-1]
+    parts = 1 << (_PARTS_PER_ROW * len(starts)).bit_length()
+    edges = np.arange(parts + 1) / parts
+    guide = np.searchsorted(starts, edges, side="right") - 1
+    last = np.searchsorted(starts, edges[1:], side="left") - 1
+    return _Table(
+        starts=starts,
+        ends=np.append(starts[1:], np.inf),
+        widths=np.diff(shares),  # percentages a rounding apart may be one share, but no u is in a stretch without width
+        low=values[:-1],
+        high=values[1:],
+        guide=guide,
+        more=int(np.max(last - guide[:-1])),
+    )
+
+
+def _columns(rows: Iterable[tuple[str, float]]) -> tuple[Floats, Floats]:
+    """Give the shares from 0 to 1 and the values of a table."""
+    percents, values = zip(*rows, strict=True)
+    return np.array([_percent(text) for text in percents]) / 100.0, np.array([float(value) for value in values])
 
 
 def _percent(text: str) -> float:

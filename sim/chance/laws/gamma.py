@@ -7,6 +7,7 @@ from typing import Generic, Literal, Self, cast
 import numpy as np
 from pydantic import model_validator
 
+from sim.chance.gamma_table import gamma_quantiles
 from sim.chance.laws.law import Law, Q, Scv
 from sim.columns import Floats
 
@@ -48,9 +49,9 @@ class Gamma(Law, Generic[Q]):
 
 def gamma_quantile(u: Floats, shape: float, scale: float) -> Floats:
     """Give the quantiles of the gamma law with this shape and scale (mean = shape * scale)."""
-    from scipy.special import gammaincinv  # noqa: PLC0415 - `validate` starts without scipy
-
-    return cast("Floats", gammaincinv(shape, u)) * scale
+    values = gamma_quantiles(np.asarray(u, dtype=np.float64), shape)
+    values *= scale
+    return values
 
 
 def gamma_cdf(x: Floats, shape: float, scale: float) -> Floats:

@@ -75,7 +75,12 @@ class Lognormal(Law, Generic[Q]):
 
     def quantile(self, u: Floats) -> Floats:
         """Give shift + median * exp(sigma * z) with z the standard normal quantile."""
-        return self._shift() + self._median() * np.exp(self._sigma() * normal_quantile(u))
+        values = normal_quantile(np.asarray(u, dtype=np.float64))
+        values *= self._sigma()
+        np.exp(values, out=values)
+        values *= self._median()
+        values += self._shift()
+        return values
 
     def cdf(self, x: Floats) -> Floats:
         """Give the normal probability of log((x - shift) / median) / sigma; 0 up to the shift."""

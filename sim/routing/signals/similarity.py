@@ -9,11 +9,11 @@ from pydantic import Field
 
 from sim.chance import Purpose
 from sim.chance.normal import normal_quantile
-from sim.columns import Floats
 from sim.routing.answers import Answers
 from sim.routing.confidence import reading_correlation
 from sim.routing.quality import Auroc
 from sim.routing.signals.signal import Numbers, Signal
+from sim.workload.by_class import of_class
 
 
 class Cosine(Signal):
@@ -40,13 +40,14 @@ class Cosine(Signal):
 
     def score(self, name: str, answers: Answers, cheap: str) -> Numbers:
         """Give the cosine of every request."""
-        requests = answers.requests
-        noise = normal_quantile(requests.uniform(Purpose.SIMILARITY, name))
-        hardness: Floats = -answers.ability(cheap)
-        reading = np.empty(len(requests), dtype=np.float64)
-        for code, acceptance in enumerate(answers.quality.acceptance[cheap]):
-            mine = np.flatnonzero(requests.task == code)
-            stated = self.auroc if isinstance(self.auroc, float) else self.auroc.get(requests.tasks[code], 0.5)
-            r = reading_correlation(stated, float(acceptance))
-            reading[mine] = r * hardness[mine] + np.sqrt(1 - r * r) * noise[mine]
-        return Numbers(np.clip(self.mean + self.sd * reading, -1.0, 1.0))
+        requests, acceptance = answers.requests, answers.quality.acceptance[cheap].tolist()
+        stated = [self.auroc if isinstance(self.auroc, float) else self.auroc.get(task, 0.5) for task in requests.tasks]
+        r = np.array([reading_correlation(*pair) for pair in zip(stated, acceptance, strict=True)])
+        # what is hard is what the cheap model has no ability for
+        cosine = of_class(-r, requests.task) * answers.ability(cheap)
+        cosine += of_class(np.sqrt(1 - r * r), requests.task) * normal_quantile(
+            requests.uniform(Purpose.SIMILARITY, name)
+        )
+        cosine *= self.sd
+        cosine += self.mean
+        return Numbers(np.clip(cosine, -1.0, 1.0, out=cosine))

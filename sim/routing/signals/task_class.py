@@ -12,6 +12,7 @@ from sim.columns import Floats
 from sim.routing.answers import Answers
 from sim.routing.signals.signal import Labels, Signal
 from sim.units import Fraction
+from sim.workload.by_class import rows_by
 
 _SUM_TOLERANCE = 1e-9
 
@@ -61,13 +62,14 @@ class TaskClassifier(Signal):
         requests = answers.requests
         matrix = self.matrix(requests.tasks)
         uniform = requests.uniform(Purpose.CLASSIFIER, name)
-        predicted = np.empty(len(requests), dtype=np.int64)
-        for true in range(len(requests.tasks)):
-            mine = np.flatnonzero(requests.task == true)
-            # the true class comes first, so that the same luck stays right when the accuracy rises
-            others = sorted((k for k in range(len(requests.tasks)) if k != true), key=requests.tasks.__getitem__)
-            order = np.array([true, *others], dtype=np.int64)
+        # The true class comes first, so that the same luck stays right when the accuracy rises.
+        predicted = requests.task.copy()
+        mistaken = np.flatnonzero(uniform >= np.diagonal(matrix).take(requests.task))
+        by_name = sorted(range(len(requests.tasks)), key=requests.tasks.__getitem__)
+        for true, rows in rows_by(range(len(requests.tasks)), requests.task[mistaken]):
+            order = np.array([true, *(k for k in by_name if k != true)], dtype=np.int64)
             edges = np.cumsum(matrix[true][order])[:-1]
+            mine = mistaken[rows]
             predicted[mine] = order[np.searchsorted(edges, uniform[mine], side="right")]
         return Labels(predicted, requests.tasks)
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from sim.chance import Purpose, Streams
+from sim.chance.gamma_table import solved_quantiles
 from sim.chance.laws.gamma import gamma_quantile
 from sim.chance.laws.weibull import weibull_power
 from sim.columns import Floats, Ints
@@ -44,22 +45,29 @@ class RenewalArrivals(DrawnArrivals):
         """Yield the gaps in ns. The gap in progress at the start is length-biased and cut at a uniform point."""
         draws = uniforms(streams, source, size)
         first = next(draws)
-        gaps = self._quantile(first, bias=0)
+        gaps = self._quantile(first)
         cut = streams.uniform(Purpose.PHASE, (source,), 0, 1)
-        gaps[:1] = self._quantile(first[:1], bias=1) * cut
+        gaps[:1] = self._covering_quantile(first[:1]) * cut
         yield gaps
         for u in draws:
-            yield self._quantile(u, bias=0)
+            yield self._quantile(u)
 
-    def _quantile(self, u: Floats, bias: int) -> Floats:
-        """Give quantiles of the gap (`bias` 0) or of the gap that covers a random moment (`bias` 1), in ns.
+    def _quantile(self, u: Floats) -> Floats:
+        """Give quantiles of the gap, in ns."""
+        mean_ns, scv = 1e9 / self.rate_per_s, self.cv**2
+        if self.law == "gamma":
+            return gamma_quantile(u, 1 / scv, mean_ns * scv)
+        power, scale = weibull_power(scv, mean_ns)
+        return scale * np.power(unit_exponential(u), power)
 
-        The density of the latter is x f(x) / mean: for a gamma law the shape is one more; for a Weibull law the
-        standardised (x / scale)**shape, exponential before, is gamma with shape 1 + 1 / shape.
+    def _covering_quantile(self, u: Floats) -> Floats:
+        """Give quantiles of the gap that covers a random moment, in ns; for a few u.
+
+        Its density is x f(x) / mean: for a gamma law the shape is one more; for a Weibull law the standardised
+        (x / scale)**shape, exponential before, is gamma with shape 1 + 1 / shape.
         """
         mean_ns, scv = 1e9 / self.rate_per_s, self.cv**2
         if self.law == "gamma":
-            return gamma_quantile(u, 1 / scv + bias, mean_ns * scv)
+            return solved_quantiles(u, 1 / scv + 1) * (mean_ns * scv)
         power, scale = weibull_power(scv, mean_ns)
-        standard = gamma_quantile(u, 1 + power, 1.0) if bias else unit_exponential(u)
-        return scale * np.power(standard, power)
+        return scale * np.power(solved_quantiles(u, 1 + power), power)

@@ -39,6 +39,33 @@ def test_log_lies_geometrically_between_rows() -> None:
     np.testing.assert_allclose(quantiles, [10.0, 1_000.0], rtol=1e-14)
 
 
+CROWDED = {"0": 1, **{f"{50 + k / 1e6}": 2 + k for k in range(1, 40)}, "100": 90}
+MANY = {f"{k / 20}": 1 + k * k for k in range(2_001)}
+AT_THE_END = {"0": 1, "30": 4, "99.99999999999999": 7, "100": 11}
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "log"])
+@pytest.mark.parametrize("table", [TABLE, {"0": 3, "100": 7}, CROWDED, MANY, AT_THE_END])
+def test_quantiles_are_what_a_search_finds(table: dict[str, float], interpolation: str) -> None:
+    """In every bit the quantile is that between the rows that a search finds, at the rows and beside them too."""
+    shares, values = np.array([float(key) for key in table]) / 100, np.array(list(table.values()), dtype=np.float64)
+    sides = np.concatenate([np.nextafter(shares, 0), shares, np.nextafter(shares, 1)])
+    u = np.concatenate([np.random.default_rng(1).random(20_000), np.arange(1_025) / 1_024, sides])
+    row = np.minimum(np.searchsorted(shares, u, side="right") - 1, len(shares) - 2)
+    part, low, high = (u - shares[row]) / (shares[row + 1] - shares[row]), values[row], values[row + 1]
+    between = low * (high / low) ** part if interpolation == "log" else low + (high - low) * part
+    assert np.array_equal(law_of(table, interpolation).quantile(u), np.minimum(between, high))
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "log"])
+def test_two_rows_of_one_share_are_a_jump_to_the_upper(interpolation: str) -> None:
+    """Percentages that divide to the same share are no division by zero: from there on the greater value counts."""
+    near = float(np.nextafter(7.0, 8.0))
+    assert near / 100 == 7 / 100
+    law = law_of({"0": 1, "7": 2, repr(near): 3, "100": 3}, interpolation)
+    assert law.quantile(np.array([0.07])).tolist() == [3.0]
+
+
 @pytest.mark.parametrize("interpolation", ["linear", "log"])
 @pytest.mark.parametrize(
     "table",

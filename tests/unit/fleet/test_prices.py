@@ -33,6 +33,14 @@ def test_cached_tokens_cost_the_input_price_where_no_other_is_given() -> None:
     assert card.call_nano(ints(1000, 1000), ints(0, 640), ints(7, 7)).tolist() == [250_000 + 8_750] * 2
 
 
+def test_calls_with_and_without_cached_tokens_are_billed_alike() -> None:
+    """A call is billed the same whether calls beside it have read from the cache or not."""
+    card = RateCard(input_mtok=1.25, output_mtok=10.0, cache_read_mtok=0.125)
+    plain, cached = (card.call_nano(ints(1000), ints(tokens), ints(200)).tolist() for tokens in (0, 400))
+    assert plain == [1_250_000 + 2_000_000]
+    assert card.call_nano(ints(1000, 1000), ints(0, 400), ints(200, 200)).tolist() == plain + cached
+
+
 def test_a_free_cache_is_not_a_missing_cache_price() -> None:
     """If reading from the cache costs 0, cached tokens are free."""
     card = RateCard(input_mtok=1.0, cache_read_mtok=0.0)

@@ -230,3 +230,27 @@ def test_a_replayed_row_has_a_latent_that_fits(tmp_path: Path) -> None:
     assert np.array_equal(oracle == 1, right)
     chat = scene.requests.task == scene.requests.tasks.index("chat")
     assert stats.kstest(scene.answers.ability("small")[chat], "norm").pvalue > 6e-5
+
+
+@pytest.mark.parametrize("by_difficulty", [0.0, 0.6])
+def test_task_classes_of_one_law_are_drawn_as_if_they_were_apart(by_difficulty: float) -> None:
+    """If a third class has laws of its own, the requests of two classes that share theirs stay what they were."""
+    lengths = {"output_with_difficulty": by_difficulty, "input_with_difficulty": by_difficulty}
+    same = {**TASKS["chat"], "lengths": lengths}
+    other = {**same, "input_tokens": 9, "output_tokens": {"p50": 40, "p95": 50}}
+    quality = copy.deepcopy(QUALITY)
+    quality["acceptance"] = dict.fromkeys(("a", "b", "c"), QUALITY["acceptance"]["chat"])
+    one, two = (
+        setting(
+            workload={**WORKLOAD, "tasks": {"a": same, "b": same, "c": third}, "mix": {"a": 0.3, "b": 0.3, "c": 0.4}},
+            quality=quality,
+        )
+        for third in (same, other)
+    )
+    alike = one.requests.task != one.requests.tasks.index("c")
+    assert 0 < alike.sum() < len(alike)
+    for model in FLEET:
+        tokens = [each.answers.output_tokens(model)[alike].tolist() for each in (one, two)]
+        assert tokens[0] == tokens[1]
+    prompts = [each.requests.input_tokens[alike].tolist() for each in (one, two)]
+    assert prompts[0] == prompts[1]

@@ -20,6 +20,7 @@ from sim.routing.confidence import (
     calibrated_probability,
     measured_auroc,
     reading_correlation,
+    sureties,
     surety_of,
 )
 
@@ -232,3 +233,26 @@ def test_a_calibrated_threshold_is_the_best_of_its_share() -> None:
     order = np.argsort(answers.confidence("small"))
     share_right = [answers.acceptable("small")[part].mean() for part in np.array_split(order, 5)]
     assert all(worse < better for worse, better in pairwise(share_right))
+
+
+@pytest.mark.parametrize(
+    ("acceptance", "auroc"),
+    [
+        ([0.84], [0.8]),
+        ([0.84, 0.6, 0.6], [0.8, 0.8, 0.7]),
+        ([0.0, 0.3, 1.0, 0.7], [0.8, 1.0, 1.0, 0.5]),
+        ([0.5, 0.5], [1.0, 1.0]),
+        ([1.0, 1.0], [0.75, 0.75]),
+    ],
+)
+def test_sureties_of_all_classes_are_those_of_each(acceptance: list[float], auroc: list[float]) -> None:
+    """Made for all classes at once the sureties are in every bit those made class by class, infinite ones too."""
+    rng = np.random.default_rng(3)
+    ability, noise = rng.standard_normal((2, 5_000))
+    task = rng.integers(0, len(acceptance), 5_000)
+    found = sureties(ability, noise, task, acceptance=np.array(acceptance), auroc=np.array(auroc))
+    for code, (p, stated) in enumerate(zip(acceptance, auroc, strict=True)):
+        mine = task == code
+        r = reading_correlation(stated, p)
+        reading = r * ability[mine] + np.sqrt(1 - r * r) * noise[mine]
+        assert found[mine].tolist() == surety_of(reading, r, p).tolist()

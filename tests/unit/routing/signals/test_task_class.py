@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 from scenes import QUALITY, TASKS, WORKLOAD, Setting, setting, z_of
 
+from sim.chance import Purpose
 from sim.routing.signals.task_class import TaskClassifier
 
 N = 20_000
@@ -117,3 +118,17 @@ def test_the_matrix_fits_the_task_classes(changes: dict[str, Any], message: str)
     with pytest.raises(ValueError, match=message.replace("{", r"\{")):
         classifier(confusion=rows).check(THREE)
     classifier(confusion=CONFUSION).check(THREE)
+
+
+@pytest.mark.parametrize("signal", [classifier(accuracy=0.85), classifier(confusion=CONFUSION)])
+def test_every_prediction_is_read_off_its_row_by_inversion(signal: TaskClassifier) -> None:
+    """The prediction is the first class, the true one and then the others by name, that the shares up to it pass u."""
+    scene = three_tasks()
+    uniform = scene.requests.uniform(Purpose.CLASSIFIER, "t")
+    matrix = signal.matrix(THREE)
+    expected = []
+    for true, u in zip(scene.requests.task.tolist(), uniform.tolist(), strict=True):
+        order = [true, *(k for k in range(3) if k != true)]
+        passed = sum(u >= edge for edge in np.cumsum(matrix[true][order])[:-1])
+        expected.append(order[passed])
+    assert signal.score("t", scene.answers, "small").codes.tolist() == expected

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Discriminator, Tag
 
 from sim.chance import Purpose
-from sim.chance.laws import DurationLaw
+from sim.chance.laws import Constant, DurationLaw
 from sim.columns import Floats, Ints
 from sim.schema import Spec
 from sim.units import Fraction, as_int64
@@ -52,13 +52,14 @@ class TokenService(Spec):
 
     def times(self, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:
         """Give the service times of `model` for every request: TTFT + (output tokens - 1) x inter-token latency."""
-        ttft = self.ttft.quantile(draws.uniform(Purpose.TTFT, model))
+        count = len(output_tokens)
+        ttft = _drawn(self.ttft, draws, Purpose.TTFT, model, count)
         if self.stall is not None:
             stalled = np.flatnonzero(draws.uniform(Purpose.STALL, model) < self.stall.share)
             size = draws.uniform(Purpose.STALL_SIZE, model)[stalled]
             ttft[stalled] += self.stall.time.quantile(size)
         ttft_ns = as_int64(ttft)
-        decode = self.inter_token.quantile(draws.uniform(Purpose.DECODE, model))
+        decode = _drawn(self.inter_token, draws, Purpose.DECODE, model, count)
         decode *= np.maximum(output_tokens - 1, 0)
         total_ns = as_int64(decode)
         total_ns += ttft_ns
@@ -72,8 +73,15 @@ def service_times(service: Service, draws: Draws, model: str, output_tokens: Int
     """
     if isinstance(service, TokenService):
         return service.times(draws, model, output_tokens)
-    total_ns = as_int64(service.quantile(draws.uniform(Purpose.SERVICE, model)))
+    total_ns = as_int64(_drawn(service, draws, Purpose.SERVICE, model, len(output_tokens)))
     return ServiceTimes(total_ns, total_ns)
+
+
+def _drawn(law: DurationLaw, draws: Draws, purpose: Purpose, model: str, count: int) -> Floats:
+    """Give a value of the law for each of `count` requests, float64 ns; a constant asks for no random numbers."""
+    if isinstance(law, Constant):
+        return np.full(count, law.mean_value())
+    return law.quantile(draws.uniform(purpose, model))
 
 
 def _service_form(value: Any) -> str:

@@ -58,7 +58,10 @@ STALL = {"stall": {"share": 0.1, "time": {"law": "exponential", "mean": "2s"}}}
 MODELS: dict[str, Any] = {
     "small": {**FLEET["small"], "service": {**FLEET["small"]["service"], **STALL}},
     "middle": {**FLEET["middle"], "service": {"law": "exponential", "mean": "1s"}},
-    "large": FLEET["large"],
+    "large": {
+        **FLEET["large"],
+        "service": {**FLEET["large"]["service"], "inter_token": {"p50": "17ms", "p95": "25ms"}},
+    },
 }
 
 MMPP = {

@@ -100,11 +100,20 @@ def test_a_bare_duration_is_the_total() -> None:
 def test_every_stream_carries_the_name_of_the_model() -> None:
     """Luck is drawn per purpose and model, each stream once: no two models or parts share a draw."""
     luck = Luck(1)
-    spec = {"ttft": "1s", "inter_token": "1ms", "stall": {"share": 0.5, "time": "1s"}}
+    drawn = {"law": "exponential", "mean": "1s"}
+    spec = {"ttft": drawn, "inter_token": drawn, "stall": {"share": 0.5, "time": drawn}}
     times(spec, np.array([1], dtype=np.int64), "a", luck)
-    times("1s", np.array([1], dtype=np.int64), "b", luck)
+    times(drawn, np.array([1], dtype=np.int64), "b", luck)
     assert len(set(luck.asked)) == len(luck.asked) == 5
     assert [names for _, names in luck.asked] == [("a",)] * 4 + [("b",)]
+
+
+def test_a_constant_asks_for_no_luck() -> None:
+    """Where nothing is random no stream is drawn."""
+    luck = Luck(1)
+    times({"ttft": "1s", "inter_token": "1ms"}, np.array([1], dtype=np.int64), "a", luck)
+    times("1s", np.array([1], dtype=np.int64), "b", luck)
+    assert luck.asked == []
 
 
 def test_a_service_of_tokens_needs_both_parts() -> None:

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class LegLog:
-    """When each leg joined its station's queue, started service and ended; int64 nanoseconds, one row per leg."""
+    """When each leg joined its station's queue, started service and ended; int64 nanoseconds, one row per leg.
+
+    `outcome` int8 of `sim.routing.conditions.LegOutcome`; None where the itinerary has no conditions: all legs are done.
+    """
 
     joined_ns: NDArray[np.int64]
     started_ns: NDArray[np.int64]
     ended_ns: NDArray[np.int64]
+    outcome: NDArray[np.int8] | None = None

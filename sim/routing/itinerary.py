@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.routing.conditions import Conditions
+
 UNLIMITED = 0
 """Number of servers of a station that never queues."""
 
@@ -27,6 +29,7 @@ class Itinerary:
     `leg_service_ns` int64[m] (>= 0, and >= 1 at a station with a queue: a server cannot be held for no time, and so
     the order in which tied legs leave a queue is that of their rows).
     A request without legs is answered at its arrival.
+    `conditions` are what may keep legs from being done at their first try; without any, every leg is done.
     """
 
     arrival_ns: NDArray[np.int64]
@@ -35,6 +38,7 @@ class Itinerary:
     leg_stage: NDArray[np.int64]
     leg_station: NDArray[np.int64]
     leg_service_ns: NDArray[np.int64]
+    conditions: Conditions | None = None
 
     @property
     def requests(self) -> int:

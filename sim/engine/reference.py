@@ -52,7 +52,8 @@ class _Part:
     def __init__(
         self, env: Environment, stations: list[Station], itinerary: Itinerary, first_leg: int, first_request: int
     ) -> None:
-        self.log = LegLog(*(np.zeros(itinerary.legs, dtype=np.int64) for _ in range(3)))
+        times = [np.zeros(itinerary.legs, dtype=np.int64) for _ in range(3)]
+        self.log = LegLog(times[0], times[1], times[2])
         self.to_come = itinerary.requests
         self._env = env
         self._stations = stations

@@ -1,48 +1,49 @@
 """What may keep a call from being done at its first try: the part of an itinerary that only engines can decide.
 
-Whether a queue is full, a limit reached, or patience at its end is known only while a run is played. All that chance has
-a say in is settled before: how long each try would take, whether it would fail, how long the client backs off. So an
-engine stays a pure function of columns.
+Whether a queue is full, a limit reached, or patience at its end is known only while a run is played. All that chance
+has a say in is settled before: how long each try would take, whether it would fail, how long the client backs off. So
+an engine stays a pure function of columns.
 
 **Tries.** A leg is one try of one call. A leg with an `after` is tried only if the leg it names has not been done: a
-retry, or a fallback to another station. Legs that follow each other so are a *chain*; a stage begins with the first leg
-of each of its chains, and ends when every chain has ended: with a leg that was done, or with none left to try. The next
-stage begins if some chain of this one ended with a leg that was done and none of those `ends` the request; otherwise the
-request is over.
+retry, or a fallback to another station. Legs that follow each other so are a *chain*; a stage begins with the first
+leg of each of its chains, and ends when every chain has ended: with a leg that was done, or with none left to try. The
+next stage begins if some chain of this one ended with a leg that was done and none of those `ends` the request;
+otherwise the request is over.
 
 **Joining** a station at time t:
 
-1. A *retry* (its `after` is at the same station) needs 1,000 of the station's retry balance and takes them; without, it
-   is DENIED at t. A leg without an `after` adds `budget` to the balance, up to `budget_most` (where it starts). A budget
-   of `NO_LIMIT` asks for nothing.
+1. A *retry* (its `after` is at the same station) needs 1,000 of the station's retry balance and takes them; without,
+   it is DENIED at t. A leg without an `after` adds `budget` to the balance, up to `budget_most` (where it starts). A
+   budget of `NO_LIMIT` asks for nothing.
 2. If the station is down at t (an outage with a slowdown of 0), the leg FAILED at t.
-3. It may pass at once if nobody waits at the station's limits and each of them has room; it may start at once if it may
-   pass, a server is free, and nobody waits for one. If it may not start at once and `queue_most` legs or more already
-   wait at the station (for its limits or for a server), it is REJECTED at t.
-4. If it may not pass and the station rejects at its limits, it is REJECTED at t, to be tried again after w: the time from
-   which every limit would have room if nobody else came.
+3. It may pass at once if nobody waits at the station's limits and each of them has room; it may start at once if it
+   may pass, a server is free, and nobody waits for one. If it may not start at once and `queue_most` legs or more
+   already wait at the station (for its limits or for a server), it is REJECTED at t.
+4. If it may not pass and the station rejects at its limits, it is REJECTED at t, to be tried again after w: the time
+   from which every limit would have room if nobody else came.
 5. Otherwise it passes (taking from every limit) or waits for its turn at the limits, first come first served; once
    passed it takes a free server or waits for one, first come first served.
 
-**Limits** are token buckets in the form of the generic cell rate algorithm (ATM Forum 1996), in whole nanoseconds: a leg
-costs ceil(n x `period_ns` / `per_period`), n being 1 or its `tokens`, but no more than `burst_ns`. A limit has room for a
-cost c at time t if max(full_ns, t) + c <= t + burst_ns, and after taking it full_ns = max(full_ns, t) + c. A limit may
-serve several stations. The head of the line of each station passes as soon as all limits have room for it: when that
-is, is looked at whenever a leg comes to be the head, and again at the time found then. Heads pass one after the other.
+**Limits** are token buckets in the form of the generic cell rate algorithm (ATM Forum 1996), in whole nanoseconds: a
+leg costs ceil(n x `period_ns` / `per_period`), n being 1 or its `tokens`, but no more than `burst_ns`. A limit has
+room for a cost c at time t if max(full_ns, t) + c <= t + burst_ns, and after taking it full_ns = max(full_ns, t) + c.
+A limit may serve several stations. The head of the line of each station passes as soon as all limits have room for it:
+when that is, is looked at whenever a leg comes to be the head, and again at the time found then. Heads pass one after
+the other.
 
 **Service.** A leg that a server takes at time u ends at u + `service_ns`, or longer in a brown-out that u lies in:
 service_ns x slowdown // 1000 (the last that applies counts). At its end the server goes to the next waiter first; then
 the leg is DONE, or FAILED if it `fails`.
 
-**Giving up.** A leg that no server has taken when t + `patience_ns` or t + `timeout_ns` has come leaves: ABANDONED. One
-that is in service at t + `timeout_ns` is TIMED_OUT; its server is free at once if the station `cancels` (and goes to the
-next waiter before the client moves on), and else works on to the end that it would have had.
+**Giving up.** A leg that no server has taken when t + `patience_ns` or t + `timeout_ns` has come leaves: ABANDONED.
+One that is in service at t + `timeout_ns` is TIMED_OUT; its server is free at once if the station `cancels` (and goes
+to the next waiter before the client moves on), and else works on to the end that it would have had.
 
-**Moving on.** When a leg has ended in any way but DONE, the next of its chain joins after its `delay_ns`, or after w if it
-`heeds` the w of a rejection and that is longer; at once, within the same event, if that is no time.
+**Moving on.** When a leg has ended in any way but DONE, the next of its chain joins after its `delay_ns`, or after w
+if it `heeds` the w of a rejection and that is longer; at once, within the same event, if that is no time.
 
-**At one instant** completions come first, then those who give up, then those who join after a delay, each in the order of
-their legs; then those whose turn at the limits has come, in the order of stations; then arrivals.
+**At one instant** completions come first, then those who give up, then those who join after a delay, each in the order
+of their legs; then those whose turn at the limits has come, in the order of stations; then arrivals.
 
 Times of legs: `joined` t; `started` u, or where no server took it the time it ended; `ended`. Legs that were not tried
 have -1 in all three.
@@ -79,9 +80,9 @@ class LegOutcome(IntEnum):
 class Conditions:
     """Columns beside the legs, the stations and the limits of an itinerary, as explained above.
 
-    Legs: `after` int64[m], a row above, of the same request and stage, named by one leg at most, or -1; `delay_ns` int64[m];
-    `heeds` bool[m]; `patience_ns`, `timeout_ns` int64[m], 1 or more; `queue_most` int64[m]; `fails` bool[m]; `tokens`
-    int64[m]; `ends` bool[m].
+    Legs: `after` int64[m], a row above, of the same request and stage, named by one leg at most, or -1; `delay_ns`
+    int64[m]; `heeds` bool[m]; `patience_ns`, `timeout_ns` int64[m], 1 or more; `queue_most` int64[m]; `fails` bool[m];
+    `tokens` int64[m]; `ends` bool[m].
     Stations: `cancels` bool[k], `rejects` bool[k], `budget` and `budget_most` int64[k] in thousandths of a retry.
     Limits: `limit_of_tokens` bool[l], `limit_period_ns`, `limit_per_period`, `limit_burst_ns` int64[l], each 1 or more;
     `station_limit` int64[p, 2], pairs of (station, limit), sorted.

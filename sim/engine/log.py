@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class LegLog:
     """When each leg joined its station's queue, started service and ended; int64 nanoseconds, one row per leg.
 
-    `outcome` int8 of `sim.routing.conditions.LegOutcome`; None where the itinerary has no conditions and so all are done.
+    `outcome` int8 of `sim.routing.conditions.LegOutcome`; None where there are no conditions, and so all legs are done.
     """
 
     joined_ns: NDArray[np.int64]

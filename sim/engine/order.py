@@ -1,8 +1,10 @@
 """The total order of events, written once: every engine takes the pending event with the smallest (time, rank).
 
-At one instant completions come before arrivals, completions in the order of their legs' rows (which is request, then
-leg) and arrivals in the order of their requests. The rank is computed from data alone: never from insertion order,
-chance or an address, so engines that schedule in different orders still agree, and a seed gives one log on any machine.
+At one instant completions come first, in the order of their legs' rows (which is request, then leg), and arrivals last,
+in the order of their requests. Where there are conditions, those who give up come after the completions, then those who
+join after a delay, each in the order of their legs, then the turns at limits, in the order of their stations. The rank
+is computed from data alone: never from insertion order, chance or an address, so engines that schedule in different
+orders still agree, and a seed gives one log on any machine.
 
 On a completion the freed server goes to the next waiter of its station first; only then does the request that freed it
 move on, and so joins a queue behind those who were there.
@@ -14,13 +16,34 @@ from typing import Final
 
 FIRST: Final = 16
 """Lowest rank of an event of the model; smaller ones belong to the engine's own bookkeeping (SimPy uses 0 and 1)."""
+GIVING_UP: Final = 2**60
+"""Rank of leg 0 giving up: beyond every completion, however many legs a run has."""
+JOINING: Final = 2**61
+"""Rank of leg 0 joining after a delay: beyond all who give up."""
+TURNS: Final = 2**61 + 2**60
+"""Rank of the turn at the limits of station 0: beyond all who join after a delay."""
 ARRIVALS: Final = 2**62
-"""Rank of the first arrival: beyond every completion, however many legs a run has."""
+"""Rank of the first arrival: beyond all else."""
 
 
 def completion(row: int) -> int:
     """Rank of the end of leg number `row`, counted over all itineraries of a run."""
     return FIRST + row
+
+
+def giving_up(row: int) -> int:
+    """Rank of the patience or the timeout of leg number `row` running out, counted as above."""
+    return GIVING_UP + row
+
+
+def joining(row: int) -> int:
+    """Rank of leg number `row` joining after its delay, counted as above."""
+    return JOINING + row
+
+
+def turn(station: int) -> int:
+    """Rank of the moment at which the limits of a station may have room for the head of its line."""
+    return TURNS + station
 
 
 def arrival(request: int) -> int:

@@ -53,6 +53,9 @@ class Purpose(IntEnum):
     SIGNAL_TIME = 26
     TABLE_ROW = 27
     REWARD_TIME = 28
+    ERROR = 29
+    ERROR_TIME = 30
+    BACKOFF = 31
 
 
 def name_key(name: str) -> int:

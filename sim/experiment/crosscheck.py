@@ -40,6 +40,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
     return [
         *_files(experiment),
         *_models(experiment),
+        *_fleet(experiment),
         *_roles(experiment),
         *_patterns(experiment),
         *_baseline(experiment),
@@ -65,6 +66,36 @@ def _files(experiment: Experiment) -> Iterator[Issue]:
             looked = "" if is_url(written) else f" (looked at {path})"
             for found in error.issues:
                 yield _issue(experiment, place, f"{found.message}{looked}", found.hint)
+
+
+def _fleet(experiment: Experiment) -> Iterator[Issue]:
+    """Find models that fall back to nobody or belong to nobody, and limits that do not go together."""
+    fleet, providers = experiment.spec.fleet, experiment.spec.providers
+    for name, model in fleet.items():
+        place: Place = ("fleet", name)
+        for other in model.client.fallback:
+            if other not in fleet:
+                hint = did_you_mean(other, fleet) or f"models of the fleet: {', '.join(fleet)}"
+                yield _issue(experiment, (*place, "client", "fallback"), f"there is no model {other!r}", hint)
+        if name in model.client.fallback or len(set(model.client.fallback)) < len(model.client.fallback):
+            message = "a model falls back to others, each once"
+            yield _issue(experiment, (*place, "client", "fallback"), message)
+        if model.provider is None:
+            continue
+        if model.provider not in providers:
+            hint = did_you_mean(model.provider, providers) or "write providers: {" + model.provider + ": {limits: ...}}"
+            yield _issue(experiment, (*place, "provider"), f"there is no provider {model.provider!r}", hint)
+            continue
+        shared = providers[model.provider].limits
+        if model.limits is not None and shared is not None and model.limits.on_limit != shared.on_limit:
+            message = f"on_limit is {model.limits.on_limit} here and {shared.on_limit} at the provider"
+            yield _issue(experiment, (*place, "limits"), message, "one call cannot be rejected and queued: choose one")
+        counted = [
+            limits.reserved_output_tokens for limits in (model.limits, shared) if limits and limits.tokens_per_minute
+        ]
+        if len(set(counted)) > 1:
+            message = "reserved_output_tokens differ between the model and its provider"
+            yield _issue(experiment, (*place, "limits"), message, "a call counts for the same number of tokens at both")
 
 
 def _models(experiment: Experiment) -> Iterator[Issue]:

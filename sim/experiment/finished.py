@@ -12,7 +12,6 @@ import io
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -28,7 +27,7 @@ from sim.version import __version__
 PATIENCE_S: Final = 5.0
 """Runs shorter than this are not worth the disk; they write only if they are interrupted."""
 
-_LAYOUT = 2
+_LAYOUT = 3
 _NAMES = ("segments", "tasks", "routes", "models")
 _NAME = re.compile(r"replication-(\d{1,9})\.npz")
 _DIGEST_BYTES = 32
@@ -96,7 +95,7 @@ def _arrays(outcomes: Sequence[Outcome]) -> Arrays:
         parts: Arrays = {
             **{name: _text(getattr(outcome, name)) for name in _NAMES},
             "window": _text([outcome.window.start_ns, outcome.window.end_ns]),
-            "model_logs": _text([astuple(log) for log in outcome.model_logs]),
+            "model_logs": _text([_flat(log) for log in outcome.model_logs]),
             "replicas": _text([outcome.replica_nano]),
             "by_cause": _text(outcome.by_cause),
             "by_model": _text(outcome.by_model),
@@ -143,7 +142,7 @@ def _outcome(arrays: Arrays) -> Outcome:
         series=Series(arrays["series"], arrays["series_starts"], int(arrays["series_batch"])),
         by_cause=_integers(arrays["by_cause"]),
         by_model=_integers(arrays["by_model"]),
-        model_logs=tuple(ModelLog(*row) for row in _integers(arrays["model_logs"]).tolist()),
+        model_logs=tuple(_model_log(row) for row in _integers(arrays["model_logs"]).tolist()),
         replica_nano=replica_nano,
     )
 
@@ -161,6 +160,16 @@ def _samples(arrays: Arrays) -> Samples:
 
 def _parted(arrays: Arrays) -> Iterator[tuple[tuple[str, str, str], NDArray[Any]]]:
     return ((name.partition("/"), table) for name, table in arrays.items())
+
+
+def _flat(log: ModelLog) -> list[int]:
+    single = (log.servers, log.calls, log.busy_ns, log.queued_ns, log.offered_ns, log.retries, int(log.bounded))
+    return [*single, *log.by_outcome]
+
+
+def _model_log(row: Sequence[int]) -> ModelLog:
+    servers, calls, busy_ns, queued_ns, offered_ns, retries, bounded, *by_outcome = row
+    return ModelLog(servers, calls, busy_ns, queued_ns, offered_ns, tuple(by_outcome), retries, bool(bounded))
 
 
 def _below(arrays: Arrays, place: str) -> Arrays:

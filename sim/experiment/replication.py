@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from sim.columns import Bools
 from sim.engine import ENGINES
 from sim.experiment.scene import Scene
 from sim.outcome.ledger import Ledger
@@ -107,7 +106,8 @@ class _Play:
         self.followers: list[_Play] = []
         """Patterns whose escalated requests are compared with the same requests here."""
         self.compared = False
-        self._escalated: deque[Bools] = deque()
+        self._own: deque[RequestLog] = deque()
+        self._direct: deque[RequestLog] = deque()
 
     def take(self, plan: Plan, answers: Answers) -> None:
         """Take the plan of the next requests."""
@@ -116,8 +116,6 @@ class _Play:
             self._ledger = Ledger(terms, answers.requests, plan.routes)
         self._open.append((plan, answers))
         self._next = plan
-        if self.compared:
-            self._escalated.append(plan.escalated)
 
     def advance(self, until_ns: int | None) -> Iterator[RequestLog]:
         """Play what was planned, up to the arrival of those who come next, and account for what is complete."""
@@ -127,15 +125,22 @@ class _Play:
             plan, answers = self._open.popleft()
             requests = self._ledger.add(plan, log, answers)
             for follower in self.followers:
-                follower.compare(requests)
+                follower.compare(direct=requests)
+            if self.compared:
+                self.compare(own=requests)
             yield requests
 
-    def compare(self, direct: RequestLog) -> None:
-        """Take in what the same requests met under the pattern that calls the last model at once."""
-        escalated = self._escalated.popleft()
-        measured = escalated[len(escalated) - len(direct.arrival_ns) :]
-        if self._ledger is not None:
-            self._ledger.add_direct(direct.latency_ns, direct.arrival_ns, measured)
+    def compare(self, *, own: RequestLog | None = None, direct: RequestLog | None = None) -> None:
+        """Take in what requests met here, or the same ones under the pattern that calls the last model at once.
+
+        Whichever comes first waits for the other; only escalated requests that both patterns answered are compared.
+        """
+        self._own.extend([] if own is None else [own])
+        self._direct.extend([] if direct is None else [direct])
+        while self._own and self._direct and self._ledger is not None:
+            mine, other = self._own.popleft(), self._direct.popleft()
+            both = mine.escalated & ~mine.failed & ~other.failed
+            self._ledger.add_direct(other.latency_ns, other.arrival_ns, both)
 
     def outcome(self) -> Outcome:
         """Give what the ledger has."""

@@ -18,6 +18,7 @@ from sim.routing.answers import Answers
 from sim.routing.patterns import Pattern
 from sim.routing.plan import Plan, Planner
 from sim.routing.quality import QualityModel, quality_model
+from sim.routing.tries import TryingPlanner
 from sim.workload.calendar import Calendar
 from sim.workload.requests import CHUNK, Inputs, Requests, draw_requests
 from sim.workload.sources import Horizon, last_arrival
@@ -72,9 +73,19 @@ class Scene:
 
     def plan(self, pattern: Pattern, answers: Answers) -> Plan:
         """Let a pattern turn the requests into an itinerary."""
-        planner = Planner(answers)
+        planner = TryingPlanner(answers, self.spec.providers) if self.may_refuse(pattern) else Planner(answers)
         pattern.plan(planner, self.spec.signals, self.line_up.cheap)
         return planner.finish(self.spec.fleet)
+
+    def models_of(self, pattern: Pattern) -> tuple[str, ...]:
+        """Give the models that a pattern may call, those it falls back to among them."""
+        called = pattern.all_models()
+        instead = [other for name in called for other in self.spec.fleet[name].client.fallback]
+        return tuple(dict.fromkeys((*called, *instead)))
+
+    def may_refuse(self, pattern: Pattern) -> bool:
+        """Say whether some call of a pattern may be refused, fail, be given up, or wait at a limit."""
+        return pattern.may_refuse() or any(self.spec.fleet[name].may_refuse() for name in self.models_of(pattern))
 
     def window(self, replication: int) -> Window:
         """Give the measured part of a replication."""
@@ -90,7 +101,7 @@ class Scene:
         run = self.spec.run
         return Terms(
             fleet=self.spec.fleet,
-            kept=pattern.all_models(),
+            kept=self.models_of(pattern),
             window=window,
             sections=sections_for(run.replications),
             goals=Goals(run.goals.latency, run.goals.ttft),

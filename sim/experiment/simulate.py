@@ -154,7 +154,7 @@ class Run:
         outcomes = self.outcomes[pattern.name]
         measured = self._measure(pattern)
         loads = stability.loads(outcomes, self._scene.spec.run.level)
-        unstable = bool(stability.overloaded(loads))
+        unstable = stability.unstable(outcomes, loads)
         if unstable and "goodput" in measured.estimates:
             del measured.estimates["goodput"]
             measured.absent["goodput"] = "the system is unstable: what is answered falls ever further behind"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sim.fleet import Model
+from sim.fleet import Model, Provider
 from sim.routing.patterns import AnyPattern
 from sim.routing.patterns.pattern import PatternName
 from sim.routing.quality import Quality
@@ -98,6 +98,8 @@ class ExperimentSpec(Spec):
     """The stream of requests: inline, or the path of a workload file relative to this one."""
     fleet: Annotated[dict[ModelName, Model], Field(min_length=1)]
     """The models, by name."""
+    providers: dict[ModelName, Provider] = Field(default_factory=dict)
+    """Providers whose limits and faults several models share, by name."""
     outcomes: OutcomeTableSpec | None = None
     """Measured outcomes, one row per evaluated prompt, that stand in for the quality model."""
     quality: Quality = Quality()

@@ -18,6 +18,8 @@ class Concurrency(Spec):
     """Calls served at once by one replica."""
     replicas: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Replicas behind the one queue; each is billed by the hour if the rate card says so."""
+    queue: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    """Calls that wait at most; one more is rejected (a 429). Any number where not given."""
 
     @property
     def servers(self) -> int:

@@ -8,6 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sim.fleet.capacity import Capacity
+from sim.fleet.client import Client
+from sim.fleet.faults import Faults
+from sim.fleet.limits import Limits
 from sim.fleet.prices import RateCard
 from sim.fleet.service import Service
 from sim.schema import Spec
@@ -27,8 +30,28 @@ class Model(Spec):
     """How long a call takes once it is taken up."""
     capacity: Capacity = "unlimited"
     """How many calls are served at once."""
+    limits: Limits | None = None
+    """Requests and tokens accepted a minute."""
+    provider: str | None = None
+    """Name of the provider (see `providers`) whose limits and faults this model shares with others."""
+    faults: Faults = Faults()
+    """Errors, outages and slow periods."""
+    client: Client = Client()
+    """What the caller does when a call takes long, fails or is rejected."""
     verbosity: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """Output tokens relative to the law of the task class (1.3 = 30 % longer answers)."""
+
+    def may_refuse(self) -> bool:
+        """Say whether a call may end in anything but an answer, or wait at a limit."""
+        queue = None if self.capacity == "unlimited" else self.capacity.queue
+        return (
+            queue is not None
+            or self.limits is not None
+            or self.provider is not None
+            or self.faults != Faults()
+            or self.client.queue_timeout is not None
+            or self.client.timeout is not None
+        )
 
     @model_validator(mode="after")
     def _replicas_need_a_pool(self) -> Self:

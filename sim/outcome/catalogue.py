@@ -55,6 +55,19 @@ def _durations() -> list[Metric]:
 
 CATALOGUE: tuple[Metric, ...] = (
     *_durations(),
+    Metric(
+        "failure.rate", "fraction", "lower", "share of requests without an answer; latencies are those of the others"
+    ),
+    Metric("failure.rate.segment.<segment>", "fraction", "lower", "the same within a segment"),
+    Metric("failure.rate.task.<task>", "fraction", "lower", "the same within a task class"),
+    Metric("calls.per_request", "ratio", "lower", "calls to models per request, retries and fallbacks among them"),
+    Metric("retries.per_request", "ratio", "lower", "calls per request that were made because another one failed"),
+    Metric(
+        "models.<model>.rejected", "fraction", "lower", "share of calls that were rejected: queue full or limit reached"
+    ),
+    Metric("models.<model>.errors", "fraction", "lower", "share of calls that ended in an error or met an outage"),
+    Metric("models.<model>.timed_out", "fraction", "lower", "share of calls that were given up while they were served"),
+    Metric("models.<model>.abandoned", "fraction", "lower", "share of calls that were given up while they waited"),
     Metric("latency.p50_ratio", "ratio", "lower", "median latency over that of a direct call to the first model"),
     Metric(
         "latency.escalated.p50_ratio",

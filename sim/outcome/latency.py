@@ -32,7 +32,7 @@ def waits(plan: Plan, log: LegLog) -> Waits:
     """
     arrival = plan.itinerary.arrival_ns
     answered = arrival.copy()
-    first_token = np.empty_like(arrival)
+    first_token = arrival.copy()
     for group in plan.groups:
         if group.awaited:
             answered[group.request] = np.maximum(answered[group.request], log.ended_ns[group.leg])
@@ -45,7 +45,8 @@ def waits(plan: Plan, log: LegLog) -> Waits:
 def _queueing(plan: Plan, log: LegLog) -> Ints:
     """Sum over the stages of the queueing of the leg that ended last: the one the stage waited for.
 
-    Groups come in the order of stages. Of legs that end together the one further down the itinerary counts.
+    A leg that was tried because others had failed brings their waits with it. Groups come in the order of stages. Of
+    legs that end together the one further down the itinerary counts.
     """
     summed = np.zeros(plan.itinerary.requests, dtype=np.int64)
     if not np.any(log.started_ns != log.joined_ns):
@@ -61,7 +62,8 @@ def _queueing(plan: Plan, log: LegLog) -> Ints:
         onward = group.stage > stage[rows]
         summed[rows] += np.where(onward, before, 0)
         latest = onward | (own_end >= last)
-        waited[rows] = np.where(latest, log.started_ns[leg] - log.joined_ns[leg], before)
+        own = log.started_ns[leg] - log.joined_ns[leg] + (before if group.retry else 0)
+        waited[rows] = np.where(latest, own, before)
         ended[rows] = np.where(latest, own_end, last)
         stage[rows] = group.stage
     return summed + waited

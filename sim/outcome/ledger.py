@@ -21,11 +21,12 @@ from sim.outcome.outcomes import DURATIONS, FIELDS, ModelLog, Outcome, RequestLo
 from sim.outcome.samples import Collector
 from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
+from sim.routing.conditions import LegOutcome
 from sim.routing.plan import Cause, LegGroup, Plan
 from sim.workload.requests import Requests
 
 _EXACT_IN_FLOATS = 2**53
-_FLAGS = 4  # of the fields: escalated, acceptable, refused, good
+_FLAGS = 5  # of the fields: escalated, acceptable, refused, good, failed
 _EVERY = 1 << _FLAGS
 _HAS = [np.arange(_EVERY) >> bit & 1 == 1 for bit in range(_FLAGS)]
 
@@ -91,18 +92,21 @@ class Ledger:
 
     def add(self, plan: Plan, log: LegLog, answers: Answers) -> RequestLog:
         """Account for the next requests, and give the request log of those that are measured."""
+        if plan.tries is not None and log.outcome is not None:
+            plan = plan.tries.settle(plan, log.outcome)
         if plan.routes != self.routes:
             raise ValueError(f"the routes of a pattern change during a run: {plan.routes} after {self.routes}")
         arrival_ns = plan.itinerary.arrival_ns
         parts = list(self.terms.parts(arrival_ns))
         cost_nano = np.zeros(len(arrival_ns), dtype=np.int64)
         for group in plan.groups:
-            costs = leg_costs(group, plan, answers, self.terms.fleet)
+            costs = leg_costs(group, plan, answers, self.terms.fleet, log)
             cost_nano[group.request] += costs
-            self._add_costs(plan, group, costs, parts)
+            self._add_costs(_causes(plan, group, log), group, costs, parts)
             if group.model >= 0:
                 first = parts[0][1] if parts else len(arrival_ns)
-                self._spans[group.model].add(group, plan, log, self.terms.window, first)
+                cancels = self.terms.fleet[self.models[group.model]].client.cancel_on_timeout
+                self._spans[group.model].add(group, plan, log, self.terms.window, first, cancels=cancels)
         requests = request_log(plan, log, answers, cost_nano)
         for section, first, end in parts:
             self._add_requests(section, requests, slice(first, end))
@@ -138,8 +142,7 @@ class Ledger:
             by_cause=self._by_cause,
             by_model=self._by_model,
             model_logs=tuple(
-                ModelLog(servers_of(terms.fleet[name].capacity), spans.calls, spans.busy, spans.queued, spans.offered)
-                for name, spans in zip(self.models, self._spans, strict=True)
+                spans.close(terms.fleet[name]) for name, spans in zip(self.models, self._spans, strict=True)
             ),
             replica_nano=sum(
                 terms.fleet[name].price.replica_nano(replicas_of(terms.fleet[name].capacity), terms.window.length_ns)
@@ -148,8 +151,8 @@ class Ledger:
             ),
         )
 
-    def _add_costs(self, plan: Plan, group: LegGroup, costs: Ints, parts: list[tuple[int, int, int]]) -> None:
-        causes = plan.causes(group) if group.cause == Cause.ANSWER and not group.is_answer.all() else None
+    def _add_costs(self, causes: Ints | None, group: LegGroup, costs: Ints, parts: list[tuple[int, int, int]]) -> None:
+        """Add the costs of a group by cause (None: all have the group's own) and by model."""
         for section, first, end in parts:
             mine = slice(*np.searchsorted(group.request, (first, end)))
             spent = total(costs[mine])
@@ -166,17 +169,23 @@ class Ledger:
             "segment": log.segment[rows],
             "task": log.task[rows],
         }
-        values = {name: getattr(log, column)[rows] for name, column in DURATIONS.items()}
-        flags = (log.escalated[rows], log.acceptable[rows], log.refused[rows], self._good(log, rows))
+        failed = log.failed[rows]
+        values = {column: getattr(log, column)[rows] for column in FIELDS[1 + _FLAGS :]}
+        if failed.any():  # how long nothing took is no latency
+            values |= {column: np.where(failed, 0, values[column]) for column in DURATIONS.values()}
+        flags = (log.escalated[rows], log.acceptable[rows], log.refused[rows], self._good(log, rows), failed)
         together = sum((flag.astype(np.int64) << bit for bit, flag in enumerate(flags)), start=np.int64(0))
         for table in self._cells.tables:
             size, cells = self._cells.count(table), self._cells.of(table, codes)
             counts = np.bincount(_EVERY * cells + together, minlength=_EVERY * size).reshape(size, _EVERY)
             sums = [counts.sum(axis=1).tolist()]
             sums += [counts[:, _HAS[bit]].sum(axis=1).tolist() for bit in range(_FLAGS)]
-            sums += [_sums_by(cells, getattr(log, field)[rows], size) for field in FIELDS[1 + _FLAGS :]]
+            sums += [_sums_by(cells, values[field], size) for field in FIELDS[1 + _FLAGS :]]
             self._sums[table][section] += _exact(sums).T
-        self._durations.add(section, values, codes)
+        durations = {name: values[column] for name, column in DURATIONS.items()}
+        if failed.any():
+            durations, codes = ({k: v[~failed] for k, v in columns.items()} for columns in (durations, codes))
+        self._durations.add(section, durations, codes)
 
     def _good(self, log: RequestLog, rows: slice) -> np.typing.NDArray[np.bool_]:
         good, goals = log.acceptable[rows], self.terms.goals
@@ -188,19 +197,53 @@ class Ledger:
 
 
 class _Spans:
-    """How long the calls of one model took, waited and were to take, within the window."""
+    """What became of the calls of one model, and how long they took, waited and were to take within the window."""
 
     def __init__(self) -> None:
-        self.calls = self.busy = self.queued = self.offered = 0
+        self.calls = self.busy = self.queued = self.offered = self.retries = 0
+        self.by_outcome = np.zeros(len(LegOutcome), dtype=np.int64)
 
-    def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int) -> None:
+    def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int, *, cancels: bool) -> None:
         """Add the legs of a group; requests are measured from row `first` on."""
         joined, started, ended = (column[group.leg] for column in (log.joined_ns, log.started_ns, log.ended_ns))
-        self.calls += len(group.request) - int(np.searchsorted(group.request, first))
+        service_ns = plan.itinerary.leg_service_ns[group.leg]
+        measured = int(np.searchsorted(group.request, first))
+        self.calls += len(group.request) - measured
+        inside = (joined >= window.start_ns) & (joined <= window.end_ns)
+        if log.outcome is not None:
+            outcome = log.outcome[group.leg]
+            self.by_outcome += np.bincount(outcome[measured:], minlength=len(LegOutcome))
+            self.retries += len(group.request) - measured if group.retry else 0
+            if not cancels:  # the server works on although nobody waits for it
+                ended = np.where(outcome == LegOutcome.TIMED_OUT, started + service_ns, ended)
+            inside &= ~np.isin(outcome, (LegOutcome.REJECTED, LegOutcome.DENIED))
+            inside &= (outcome != LegOutcome.FAILED) | (ended > joined)  # one that failed at once brought no work
         self.busy += _overlap_ns(started, ended, window)
         self.queued += _overlap_ns(joined, started, window)
-        inside = (joined >= window.start_ns) & (joined <= window.end_ns)
-        self.offered += total(plan.itinerary.leg_service_ns[group.leg] * inside)
+        self.offered += total(service_ns * inside)
+
+    def close(self, model: Model) -> ModelLog:
+        """Give the sums of a model."""
+        capacity, client = model.capacity, model.client
+        full = capacity != "unlimited" and capacity.queue is not None
+        return ModelLog(
+            servers=servers_of(capacity),
+            calls=self.calls,
+            busy_ns=self.busy,
+            queued_ns=self.queued,
+            offered_ns=self.offered,
+            by_outcome=tuple(self.by_outcome.tolist()),
+            retries=self.retries,
+            bounded=full or client.queue_timeout is not None or client.timeout is not None,
+        )
+
+
+def _causes(plan: Plan, group: LegGroup, log: LegLog) -> Ints | None:
+    """Give why each leg of a group is paid for; None if all are for the group's own cause."""
+    failed = None if log.outcome is None else log.outcome[group.leg] != LegOutcome.DONE
+    if failed is not None and failed.any():
+        return np.where(failed, int(Cause.FAILED_TRY), plan.causes(group))
+    return plan.causes(group) if group.cause == Cause.ANSWER and not group.is_answer.all() else None
 
 
 def _overlap_ns(begin: Ints, end: Ints, window: Window) -> int:

@@ -24,7 +24,9 @@ from sim.outcome.intervals import (
 )
 from sim.outcome.outcomes import ALL, DURATIONS, Group, Outcome, names_seen
 from sim.outcome.samples import Sample
+from sim.routing.conditions import LegOutcome
 from sim.routing.plan import Cause
+from sim.routing.tries import UNANSWERED
 
 _NS = 1e9
 _NANO = 1e9
@@ -33,6 +35,12 @@ _POINTS = 100.0
 _30_DAYS_S = 30 * 86_400.0
 _QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 _ESCALATED = Group("escalated")
+_REFUSALS = {
+    LegOutcome.REJECTED: "rejected",
+    LegOutcome.FAILED: "errors",
+    LegOutcome.TIMED_OUT: "timed_out",
+    LegOutcome.ABANDONED: "abandoned",
+}
 
 
 def sections_for(replications: int) -> int:
@@ -94,7 +102,8 @@ class _Measurement:
     def _groups(self) -> list[Group]:
         """Give the groups that latencies are reported for; a group that is everything is left out."""
         groups = [_ESCALATED, Group("not_escalated")] if self.references.first is not None else []
-        groups += [Group("route", route) for route in names_seen(self.outcomes, lambda outcome: outcome.routes)]
+        routes = names_seen(self.outcomes, lambda outcome: outcome.routes)
+        groups += [Group("route", route) for route in routes if route != UNANSWERED]
         for kind, names in (("segment", self.outcomes[0].segments), ("task", self.outcomes[0].tasks)):
             groups += [Group(kind, name) for name in names if len(names) > 1]
         return groups
@@ -109,7 +118,7 @@ class _Measurement:
         self._latency_ratios()
 
     def _duration(self, column: str, metric: str, group: Group, reason: str) -> None:
-        counts = self._sums("count", group)
+        counts = self._sums("count", group) - self._sums("failed", group)
         self._pairs(f"{metric}.mean", self._sums(DURATIONS[column], group) / _NS, counts, reason)
         samples = self._samples(self.outcomes, column, group)
         found = quantile_intervals(samples, tuple(_QUANTILES.values()), self.level, sectioned=self.sections > 1)
@@ -222,10 +231,34 @@ class _Measurement:
             some, every = self._sums("count", route), self._sums("count")
             self._share_of(f"{route}.share", some, every, chance=len(routes) > 1)
         self._share("refusal.rate", "refused")
+        if any(any(log.by_outcome) for outcome in self.outcomes for log in outcome.model_logs):
+            self._failures()
         seconds = np.array([outcome.window.length_ns / _NS for outcome in self.outcomes])
         for metric, column in (("goodput", "good"), ("arrival.rate", "count")):
             whole = self._sums(column).reshape(len(self.outcomes), -1).sum(axis=1)
             self._pairs(metric, whole, seconds, "the measured window has no length", sectioned=False)
+
+    def _failures(self) -> None:
+        """Measure what happens only where calls may be refused, fail or be given up."""
+        self._share("failure.rate", "failed")
+        for group in self.groups:
+            if group.kind in {"segment", "task"}:
+                self._share(f"failure.rate.{group}", "failed", group)
+        requests = np.array([float(outcome.requests) for outcome in self.outcomes])
+        logs = [outcome.model_logs for outcome in self.outcomes]
+        for metric, counts in (
+            ("calls.per_request", [sum(log.calls for log in of) for of in logs]),
+            ("retries.per_request", [sum(log.retries for log in of) for of in logs]),
+        ):
+            self._pairs(
+                metric, np.array(counts, dtype=np.float64), requests, "no request was measured", sectioned=False
+            )
+        for number, model in enumerate(self.outcomes[0].models):
+            calls = np.array([float(of[number].calls) for of in logs])
+            for outcome, name in _REFUSALS.items():
+                some = np.array([float(of[number].by_outcome[outcome]) for of in logs])
+                if calls.any():
+                    self._pairs(f"models.{model}.{name}", some, calls, "this model is not called", sectioned=False)
 
     # ---- models
 

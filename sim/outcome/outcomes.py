@@ -15,6 +15,7 @@ from sim.outcome.latency import waits
 from sim.outcome.samples import Sample, Samples
 from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
+from sim.routing.conditions import LegOutcome
 from sim.routing.plan import Plan
 
 T = TypeVar("T", bound=np.generic)
@@ -28,12 +29,14 @@ FIELDS: Final = (
     "acceptable",
     "refused",
     "good",
+    "failed",
     "latency_ns",
     "ttft_ns",
     "wait_ns",
     "cost_nano",
 )
-"""What is summed over requests: how many there are, escalate, are acceptable, refusals, meet all goals; time; money."""
+"""What is summed over requests: how many there are, escalate, are acceptable, refusals, meet all goals, got no answer;
+times, of those that got one; money."""
 
 DURATIONS: Final = {"latency": "latency_ns", "ttft": "ttft_ns", "wait": "wait_ns"}
 """The columns that quantiles are taken of, and the sum that belongs to each."""
@@ -57,7 +60,7 @@ class RequestLog:
     """Requests in order of arrival, one value each.
 
     Times int64 ns, `cost_nano` int64 nano-dollars, codes int64 into the names beside them; `served_by` is the model
-    whose answer the user got.
+    whose answer the user got, -1 if it `failed`: then `latency_ns` is the time until that was known.
     """
 
     segments: tuple[str, ...]
@@ -72,6 +75,7 @@ class RequestLog:
     escalated: Bools
     acceptable: Bools
     refused: Bools
+    failed: Bools
     latency_ns: Ints
     ttft_ns: Ints
     wait_ns: Ints
@@ -85,7 +89,10 @@ class ModelLog:
     """What one model did in the window.
 
     `calls` were made for the measured requests, whenever; `busy_ns` and `queued_ns` are integrated over the window;
-    `offered_ns` of service was brought by the calls that joined in it; `servers` is 0 for no limit.
+    `offered_ns` of service was brought by the calls that joined in it; `servers` is 0 for no limit. `by_outcome` counts
+    the calls for measured requests by `LegOutcome`, where calls may be refused; `retries` are those that followed a
+    failed try; `bounded` says that the queue cannot grow without end, because it is full at some length or those in it
+    give up.
     """
 
     servers: int
@@ -93,6 +100,9 @@ class ModelLog:
     busy_ns: int
     queued_ns: int
     offered_ns: int
+    by_outcome: tuple[int, ...] = (0,) * len(LegOutcome)
+    retries: int = 0
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,7 @@ def request_log(plan: Plan, log: LegLog, answers: Answers, cost_nano: Ints) -> R
     requests, times = answers.requests, waits(plan, log)
     by_model = [(name, plan.answer_model == number) for number, name in enumerate(plan.models)]
     answered = [(name, mine) for name, mine in by_model if mine.any()] or by_model[:1]
+    failed = plan.answer_model < 0
     return RequestLog(
         segments=requests.segments,
         tasks=requests.tasks,
@@ -188,13 +199,14 @@ def request_log(plan: Plan, log: LegLog, answers: Answers, cost_nano: Ints) -> R
         route=plan.route,
         served_by=plan.answer_model,
         escalated=plan.escalated,
-        acceptable=_of_chosen(answered, answers.acceptable),
-        refused=_of_chosen(answered, answers.refused),
+        acceptable=_of_chosen(answered, answers.acceptable) & ~failed,
+        refused=_of_chosen(answered, answers.refused) & ~failed,
+        failed=failed,
         latency_ns=times.latency_ns,
         ttft_ns=times.ttft_ns,
         wait_ns=times.queueing_ns,
         input_tokens=requests.input_tokens,
-        output_tokens=_of_chosen(answered, answers.output_tokens),
+        output_tokens=np.where(failed, 0, _of_chosen(answered, answers.output_tokens)),
         cost_nano=cost_nano,
     )
 
@@ -219,12 +231,13 @@ def columns_of(log: RequestLog) -> tuple[dict[str, NDArray[Any]], dict[str, str]
         "segment": np.array(log.segments, dtype=object)[log.segment],
         "task": np.array(log.tasks, dtype=object)[log.task],
         "route": np.array(log.routes, dtype=object)[log.route],
-        "model": np.array(log.models, dtype=object)[log.served_by],
+        "model": np.array([*log.models, ""], dtype=object)[log.served_by],
         "input_tokens": log.input_tokens,
         "output_tokens": log.output_tokens,
         "escalated": log.escalated,
         "acceptable": log.acceptable,
         "refused": log.refused,
+        "failed": log.failed,
         "latency_ns": log.latency_ns,
         "ttft_ns": log.ttft_ns,
         "wait_ns": log.wait_ns,

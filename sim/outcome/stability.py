@@ -27,17 +27,33 @@ def loads(outcomes: Sequence[Outcome], level: float) -> dict[str, Interval]:
     return found
 
 
+def unstable(outcomes: Sequence[Outcome], by_model: Mapping[str, Interval]) -> bool:
+    """Say whether some queue grows for as long as the run lasts."""
+    return bool(_endless(outcomes, overloaded(by_model)))
+
+
 def overloaded(by_model: Mapping[str, Interval]) -> list[str]:
     """Name the models that are offered more than they can do, with the whole interval of their load."""
     return [model for model, load in by_model.items() if (load.value if load.lower is None else load.lower) >= _FULL]
 
 
+def _endless(outcomes: Sequence[Outcome], full: Sequence[str]) -> list[str]:
+    """Name those of the overloaded models whose queue grows for as long as the run lasts."""
+    logs = dict(zip(outcomes[0].models, outcomes[0].model_logs, strict=True))
+    return [model for model in full if not logs[model].bounded]
+
+
 def warnings(outcomes: Sequence[Outcome], by_model: Mapping[str, Interval]) -> list[str]:
     """Say which models cannot keep up or may not, and whether the warm-up looks too short."""
     full = overloaded(by_model)
+    endless = _endless(outcomes, full)
     found = [
-        f"{model} is offered {by_model[model].value:.2f} times the work it can do: its queue grows for as long as the "
-        "run lasts, so latencies depend on the length of the run"
+        f"{model} is offered {by_model[model].value:.2f} times the work it can do: "
+        + (
+            "its queue grows for as long as the run lasts, so latencies depend on the length of the run"
+            if model in endless
+            else "what it cannot take is rejected or given up"
+        )
         for model in full
     ]
     for model, load in by_model.items():

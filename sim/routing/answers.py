@@ -7,6 +7,7 @@ or not: a pattern only decides which of these answers are asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import numpy as np
@@ -24,6 +25,18 @@ from sim.workload.requests import Requests
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """The draws of a retry: other luck for the same request."""
+
+    requests: Requests
+    retry: int
+
+    def uniform(self, purpose: Purpose, *names: str) -> Floats:
+        """Give one uniform per request."""
+        return self.requests.uniform(purpose, *names, f"retry-{self.retry}")
+
+
 class Answers:
     """Answers of every model of the fleet to every request of one replication; columns are made on first use."""
 
@@ -37,12 +50,13 @@ class Answers:
         """Give the length of the model's answer, int64."""
         return self._once(("output", model), lambda: self._output_tokens(model))
 
-    def service(self, model: str) -> ServiceTimes:
-        """Give the model's service times."""
-        return self._once(
-            ("service", model),
-            lambda: service_times(self.fleet[model].service, self.requests, model, self.output_tokens(model)),
-        )
+    def service(self, model: str, retry: int = 0) -> ServiceTimes:
+        """Give the model's service times, at the first try or at a retry."""
+        return self._once(("service", model, str(retry)), lambda: self._service(model, retry))
+
+    def fails(self, model: str, retry: int = 0) -> Bools:
+        """Say whether a call to the model ends in an error, at the first try or at a retry."""
+        return self._once(("fails", model, str(retry)), lambda: self._fails(model, retry))
 
     def acceptable(self, model: str) -> Bools:
         """Say whether the model's answer would be acceptable."""
@@ -78,6 +92,20 @@ class Answers:
         if key not in self._columns:
             self._columns[key] = make()
         return cast("T", self._columns[key])
+
+    def _fails(self, model: str, retry: int) -> Bools:
+        draws = self.requests if not retry else _Again(self.requests, retry)
+        return draws.uniform(Purpose.ERROR, model) < self.fleet[model].faults.error_rate
+
+    def _service(self, model: str, retry: int) -> ServiceTimes:
+        draws = self.requests if not retry else _Again(self.requests, retry)
+        times = service_times(self.fleet[model].service, draws, model, self.output_tokens(model))
+        law = self.fleet[model].faults.error_time
+        if law is None or not self.fleet[model].faults.error_rate:
+            return times
+        errors = self.fails(model, retry)
+        error_ns = as_int64(law.quantile(draws.uniform(Purpose.ERROR_TIME, model)))
+        return ServiceTimes(np.where(errors, error_ns, times.total_ns), np.where(errors, error_ns, times.ttft_ns))
 
     def _output_tokens(self, model: str) -> Ints:
         requests, table = self.requests, self.quality.table

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from sim.fleet.capacity import servers_of
 from sim.routing.answers import Answers
 from sim.routing.itinerary import UNLIMITED, Itinerary
 from sim.units import nano_usd
+
+if TYPE_CHECKING:
+    from sim.routing.tries import Tries
 
 STEPS_STATION = 0
 """Station of classifiers, verifiers and judges: never queues. Models follow as 1, 2, ... in the order of the fleet."""
@@ -29,6 +33,7 @@ class Cause(IntEnum):
     CLASSIFIER = 3
     VERIFICATION = 4
     JUDGE = 5
+    FAILED_TRY = 6
 
     @property
     def label(self) -> str:
@@ -51,7 +56,7 @@ class LegGroup:
     `request` and `leg` int64: the requests, ascending, and the rows of their legs in the itinerary; `stage` int64,
     where they stand in their requests; `ttft_ns` int64 from start to first token; `is_answer` bool, whether the user
     gets this answer. `model` is -1 for a step, `step` (into `Plan.steps`) is -1 for a model call; `awaited` says
-    whether the user waits for these legs.
+    whether the user waits for these legs, `retry` whether they are tried because others failed.
     """
 
     request: Ints
@@ -63,6 +68,7 @@ class LegGroup:
     step: int
     cause: Cause
     awaited: bool
+    retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,9 @@ class Plan:
     """What a pattern decided.
 
     `groups` are the legs as they were added; what is asked leg by leg stands in columns made on first use.
-    Per request: `answer_model` int64 into `models`, whose answer the user gets; `answer_held` bool, whether the answer
-    is checked as a whole before it is shown; `escalated` bool; `route` int64 into `routes`.
+    Per request: `answer_model` int64 into `models`, whose answer the user gets, -1 for none; `answer_held` bool,
+    whether the answer is checked as a whole before it is shown; `escalated` bool; `route` int64 into `routes`.
+    `tries` is set where calls may be refused: what comes about is then known after the play.
     """
 
     itinerary: Itinerary
@@ -83,6 +90,7 @@ class Plan:
     answer_held: Bools
     escalated: Bools
     route: Ints
+    tries: Tries | None = None
 
     @cached_property
     def leg_model(self) -> Ints:
@@ -130,7 +138,7 @@ class Plan:
         return causes
 
     def _per_leg(self, value: Callable[[LegGroup], Ints | int]) -> Ints:
-        column = np.empty(self.itinerary.legs, dtype=np.int64)
+        column = np.full(self.itinerary.legs, -1, dtype=np.int64)  # legs that were not tried belong to no group
         for group in self.groups:
             column[group.leg] = value(group)
         return column
@@ -175,10 +183,29 @@ class Planner:
         """Give the rows of all requests."""
         return np.arange(len(self.requests), dtype=np.int64)
 
-    def call(self, rows: Ints, model: str, *, cause: Cause = Cause.ANSWER, awaited: bool = True) -> None:
-        """Add a call to `model` for these requests, at their current stage."""
+    def call(
+        self,
+        rows: Ints,
+        model: str,
+        *,
+        cause: Cause = Cause.ANSWER,
+        awaited: bool = True,
+        queue_most: int | None = None,
+        instead: Sequence[str] = (),
+    ) -> None:
+        """Add a call to `model` for these requests, at their current stage.
+
+        With `queue_most` it is refused where more wait, and `instead` are asked in that case, the last one whatever its
+        queue. ValueError for either: this planner makes plans in which nothing is refused.
+        """
+        if queue_most is not None or instead:
+            raise ValueError("a call that may be refused needs a planner of tries")
+        self._call(rows, model, cause, awaited=awaited)
+
+    def _call(self, rows: Ints, model: str, cause: Cause, *, awaited: bool, retry: int = 0) -> None:
+        """Add a call, or its retry with times of its own."""
         number = self.models.index(model)
-        times = self.answers.service(model)
+        times = self.answers.service(model, retry)
         total_ns = times.total_ns[rows]
         self._add(
             rows,
@@ -236,9 +263,12 @@ class Planner:
         self._escalated[rows] = True
 
     def _mark(self, rows: Ints, route: str) -> None:
+        self._route[rows] = self._route_number(route)
+
+    def _route_number(self, route: str) -> int:
         if route not in self._routes:
             self._routes.append(route)
-        self._route[rows] = self._routes.index(route)
+        return self._routes.index(route)
 
     def _add(
         self,

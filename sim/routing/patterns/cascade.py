@@ -63,6 +63,8 @@ class Cascade(Pattern):
     """Models from the first to the last tried."""
     verify: Verify | None = None
     """The check after each answer but the last; free and instant where not given."""
+    admit_queue: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    """Escalate only where no more calls than this wait for the next model; else the answer at hand is given."""
     escalate_when: EscalateWhen | Annotated[list[EscalateWhen], Field(min_length=1)]
     """When to climb: one rule for all rungs, or one per rung but the last."""
 
@@ -86,6 +88,10 @@ class Cascade(Pattern):
         """Give the first and the last model of the ladder: a direct call to either is what a user compares with."""
         return (self.ladder[0], self.ladder[-1])
 
+    def may_refuse(self) -> bool:
+        """Say whether escalations are refused where many wait."""
+        return self.admit_queue is not None
+
     def check(self, signals: Mapping[str, Signal], tasks: tuple[str, ...]) -> None:
         """Raise ValueError for a threshold on a task class that does not exist."""
         super().check(signals, tasks)
@@ -101,7 +107,7 @@ class Cascade(Pattern):
         """Climb the ladder: answer, check, and on to the next rung for those whose answer is not trusted."""
         climbing = rows
         for rung, model in enumerate(self.ladder):
-            planner.call(climbing, model)
+            planner.call(climbing, model, queue_most=self.admit_queue if rung else None)
             planner.answer(climbing, model, held=rung < len(self.ladder) - 1)
             if rung:
                 planner.relabel(climbing, ">".join(self.ladder[: rung + 1]))

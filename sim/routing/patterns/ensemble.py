@@ -63,6 +63,8 @@ class Ensemble(Pattern):
         planner.then(both)
         self._judge(planner, both)
         planner.answer(alone, first)
+        if not self.shadow:
+            planner.answer(both, second, held=True)  # what they get if the first model gives none
         planner.answer(both, first, held=not self.shadow)
         if not self.shadow:
             planner.answer(both[self._prefers_second(planner)[both]], second, held=True)

@@ -40,6 +40,10 @@ class Pattern(Spec):
         """Give the models whose direct answers this pattern is compared with, beside cheap and frontier."""
         return ()
 
+    def may_refuse(self) -> bool:
+        """Say whether the pattern itself refuses calls, whatever the models do."""
+        return False
+
     def check(self, signals: Mapping[str, Signal], tasks: tuple[str, ...]) -> None:
         """Raise ValueError for what cannot be seen without the rest of the experiment."""
         check_rules(self.rules, {**signals, **self.signals}, tasks)

@@ -1,0 +1,84 @@
+"""The stations of a fleet as engines see them: who cancels and rejects, retry budgets, limits, outages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.fleet import Model, Provider
+from sim.fleet.limits import MINUTE_NS, Limits
+from sim.routing.conditions import NO_LIMIT
+
+_PERMILLE = 1_000
+
+
+def station_columns(
+    fleet: Mapping[str, Model], providers: Mapping[str, Provider], models: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    """Give the columns of `Conditions` that belong to stations and limits; station 0 is that of steps."""
+    clients = [fleet[name].client for name in models]
+    limits, pairs = _limits(fleet, providers, models)
+    outages = sorted(_outages(fleet, providers, models))
+    columns = np.array(outages, dtype=np.int64).reshape(-1, 4).T
+    return {
+        "cancels": np.array([False, *(client.cancel_on_timeout for client in clients)]),
+        "rejects": np.array([False, *(rejects(fleet[name], providers) for name in models)]),
+        "budget": np.array([NO_LIMIT, *(client.budget_permille(NO_LIMIT) for client in clients)], dtype=np.int64),
+        "budget_most": np.array([0, *(_PERMILLE * client.retry_burst for client in clients)], dtype=np.int64),
+        "limit_of_tokens": np.array([of_tokens for of_tokens, _, _ in limits], dtype=np.bool_),
+        "limit_period_ns": np.full(len(limits), MINUTE_NS, dtype=np.int64),
+        "limit_per_period": np.array([most for _, most, _ in limits], dtype=np.int64),
+        "limit_burst_ns": np.array([burst_ns for *_, burst_ns in limits], dtype=np.int64),
+        "station_limit": np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2),
+        "outage_station": columns[0].copy(),
+        "outage_start_ns": columns[1].copy(),
+        "outage_end_ns": columns[2].copy(),
+        "outage_slowdown": columns[3].copy(),
+    }
+
+
+def limits_of(model: Model, providers: Mapping[str, Provider]) -> list[Limits]:
+    """Give the limits that calls to a model count against: its own, and its provider's."""
+    shared = None if model.provider is None else providers[model.provider].limits
+    return [limits for limits in (model.limits, shared) if limits is not None]
+
+
+def rejects(model: Model, providers: Mapping[str, Provider]) -> bool:
+    """Say whether calls beyond the limits are rejected; else they queue."""
+    return any(limits.on_limit == "reject" for limits in limits_of(model, providers))
+
+
+def _limits(
+    fleet: Mapping[str, Model], providers: Mapping[str, Provider], models: tuple[str, ...]
+) -> tuple[list[tuple[bool, int, int]], list[tuple[int, int]]]:
+    """Give all limits as (of tokens, how many a minute, burst in ns), and pairs of a station and a limit."""
+    limits: list[tuple[bool, int, int]] = []
+    pairs: list[tuple[int, int]] = []
+    stations = list(enumerate(models, 1))
+    groups = [(fleet[model].limits, [station]) for station, model in stations]
+    for name, provider in providers.items():
+        groups.append((provider.limits, [station for station, model in stations if fleet[model].provider == name]))
+    for group, of in groups:
+        if group is None:
+            continue
+        for of_tokens, most in ((False, group.requests_per_minute), (True, group.tokens_per_minute)):
+            if most is not None:
+                pairs += [(station, len(limits)) for station in of]
+                limits.append((of_tokens, most, group.burst))
+    return limits, pairs
+
+
+def _outages(
+    fleet: Mapping[str, Model], providers: Mapping[str, Provider], models: tuple[str, ...]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (station, start, end, slowdown in thousandths, 0 for down) of every bad time."""
+    for station, name in enumerate(models, 1):
+        provider = fleet[name].provider
+        for faults in (fleet[name].faults, *(() if provider is None else (providers[provider].faults,))):
+            for outage in faults.outages:
+                yield station, outage.start, outage.start + outage.length, 0
+            for slow in faults.brownouts:
+                yield station, slow.start, slow.start + slow.length, max(round(_PERMILLE * slow.slowdown), _PERMILLE)

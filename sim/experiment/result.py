@@ -17,7 +17,8 @@ class PatternResult:
     """The answer for one routing pattern.
 
     `estimates` maps dotted metric names (``latency.p95``) to values; `absent` maps the name of each metric without data
-    to the reason; `status` is ``unstable`` when some station is offered more work than it can do.
+    to the reason; `status` is ``unstable`` when some station is offered more work than it can do. `backlog` is the mean
+    number of requests in the system in each of equal parts of the window.
     """
 
     name: str
@@ -26,6 +27,7 @@ class PatternResult:
     estimates: Mapping[str, Estimate]
     absent: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    backlog: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from sim.experiment.scene import Scene
 from sim.experiment.summary import metric_columns
 from sim.experiment.workers import play_all
 from sim.outcome import stability
+from sim.outcome.backlog import mean_backlog
 from sim.outcome.metrics import Measured, References, measure
 from sim.outcome.outcomes import Outcome, columns_of
 from sim.routing.patterns import Pattern
@@ -165,6 +166,7 @@ class Run:
             estimates=measured.estimates,
             absent=measured.absent,
             warnings=tuple(stability.warnings(outcomes, loads)),
+            backlog=mean_backlog([outcome.backlog for outcome in outcomes]),
         )
 
     def _measure(self, pattern: Pattern) -> Measured:

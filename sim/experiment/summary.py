@@ -17,7 +17,7 @@ from sim.outcome.estimates import Estimate
 COLUMNS = ("pattern", "metric", "value", "lower", "upper", "unit", "baseline", "few_data")
 """Columns of the long table of metrics: one row per pattern and metric."""
 
-_OWN_KEYS = frozenset({"kind", "status", "warnings", "absent"})
+_OWN_KEYS = frozenset({"kind", "status", "warnings", "absent", "requests_in_system"})
 
 
 def summary_of(result: RunResult) -> dict[str, Any]:
@@ -96,6 +96,7 @@ def _pattern(pattern: PatternResult) -> dict[str, Any]:
         "status": pattern.status,
         "warnings": list(pattern.warnings),
         "absent": dict(pattern.absent),
+        "requests_in_system": [float(number) for number in pattern.backlog],
     }
     if clash := _OWN_KEYS & pattern.estimates.keys():
         raise ValueError(f"a metric cannot be called {', '.join(sorted(clash))}")

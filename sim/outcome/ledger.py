@@ -15,6 +15,7 @@ from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
 from sim.fleet.capacity import replicas_of, servers_of
+from sim.outcome.backlog import Backlog
 from sim.outcome.bill import leg_costs, total
 from sim.outcome.cells import Cells
 from sim.outcome.outcomes import DURATIONS, FIELDS, ModelLog, Outcome, RequestLog, Sums, Window, request_log
@@ -86,6 +87,7 @@ class Ledger:
         self._durations = Collector(tuple(DURATIONS), self._cells.sizes, sections, most)
         self._direct = Collector(("latency",), {"route": 1}, sections, most) if terms.compared else None
         self._series = Series()
+        self._backlog = Backlog(terms.window.start_ns, terms.window.end_ns)
         self._by_cause = _zeros(sections, len(Cause))
         self._by_model = _zeros(sections, len(self.models))
         self._spans = [_Spans() for _ in self.models]
@@ -110,6 +112,7 @@ class Ledger:
         requests = request_log(plan, log, answers, cost_nano)
         for section, first, end in parts:
             self._add_requests(section, requests, slice(first, end))
+        self._backlog.add(requests.arrival_ns, requests.latency_ns)
         measured = slice(parts[0][1] if parts else len(arrival_ns), None)
         self._series.add(requests.latency_ns[measured], requests.arrival_ns[measured])
         return _cut(requests, measured)
@@ -139,6 +142,7 @@ class Ledger:
             durations=self._durations.finish(),
             direct=None if self._direct is None else self._direct.finish(),
             series=self._series,
+            backlog=self._backlog.close(),
             by_cause=self._by_cause,
             by_model=self._by_model,
             model_logs=tuple(

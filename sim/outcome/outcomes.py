@@ -131,7 +131,8 @@ class Outcome:
     2 x route + escalated, and `segment` and `task` where there are several. Sections are equal parts of the window
     (one, unless the run has a single replication). Costs in nano-dollars: `by_cause[section, cause]`,
     `by_model[section, model]`; `replica_nano` is the fixed cost. `direct` are the latencies that the escalated requests
-    have under the pattern that calls the last model at once.
+    have under the pattern that calls the last model at once. `backlog` is the mean number of requests in the system
+    over time.
     """
 
     segments: tuple[str, ...]
@@ -143,6 +144,7 @@ class Outcome:
     durations: Samples
     direct: Samples | None
     series: Series
+    backlog: NDArray[np.float64]
     by_cause: Sums
     by_model: Sums
     model_logs: tuple[ModelLog, ...]

@@ -43,6 +43,14 @@ SEGMENTS = {
 }
 """Metrics of the table of segments and their headings; the name of the segment goes into the braces."""
 
+FAILURES = {
+    "failure.rate": "unanswered",
+    "calls.per_request": "calls per\nrequest",
+    "retries.per_request": "retries per\nrequest",
+}
+"""Metrics of the table on requests that may fail, and their headings."""
+
+_REFUSALS = {"rejected": "rejected", "errors": "errors", "timed_out": "timed out", "abandoned": "abandoned"}
 _MODEL = {"utilisation": "utilisation", "in_flight": "in flight", "queue_mean": "queue", "offered_load": "offered load"}
 _RELATIVE = ("cost.saving", "quality.loss")
 _MOST_LETTERS = len(ascii_lowercase)
@@ -165,6 +173,31 @@ def model_grid(result: RunResult, notes: Footnotes) -> Grid:
             cells = tuple(notes.cell(result, pattern, f"models.{model}.{metric}") for metric in _MODEL)
             rows.append(Row((pattern.name, model), cells))
     return Grid("Models", ("pattern", "model"), tuple(_MODEL.values()), rows)
+
+
+def failure_grid(result: RunResult, notes: Footnotes) -> Grid:
+    """One row per pattern whose calls may be refused or fail: how many requests get no answer, at how many calls."""
+    rows = [
+        Row((pattern.name,), tuple(notes.cell(result, pattern, metric) for metric in FAILURES), alarm(pattern))
+        for pattern in result.patterns.values()
+        if "failure.rate" in pattern.estimates
+    ]
+    return Grid(
+        "Requests that may fail (latencies are those of answered ones)", ("pattern",), tuple(FAILURES.values()), rows
+    )
+
+
+def refusal_grid(result: RunResult, notes: Footnotes) -> Grid:
+    """One row per pattern and model that refuses or fails some calls: what became of them."""
+    rows = []
+    for pattern in result.patterns.values():
+        for model in models_of(pattern.estimates):
+            metrics = [f"models.{model}.{metric}" for metric in _REFUSALS]
+            if any(metric in pattern.estimates and pattern.estimates[metric].value for metric in metrics):
+                rows.append(
+                    Row((pattern.name, model), tuple(notes.cell(result, pattern, metric) for metric in metrics))
+                )
+    return Grid("Calls without an answer", ("pattern", "model"), tuple(_REFUSALS.values()), rows)
 
 
 def cause_grid(result: RunResult, notes: Footnotes) -> Grid:

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sim.experiment.result import PatternResult, RunResult
+from sim.outcome import backlog
 from sim.outcome.estimates import Estimate
 from sim.report.numbers import Written, negated, written
+
+BARS = "".join(chr(0x2581 + eighths) for eighths in range(8))
+"""Heights of a column, from an eighth to the whole."""
 
 
 def in_words(result: RunResult) -> list[str]:
     """One sentence per pattern other than the baseline."""
     base = result.patterns.get(result.baseline)
+    storms = [(pattern.name, backlog.in_words(pattern.backlog)) for pattern in result.patterns.values()]
     return [
-        _sentence(pattern, base, result.baseline)
-        for pattern in result.patterns.values()
-        if pattern.name != result.baseline
+        *(
+            _sentence(pattern, base, result.baseline)
+            for pattern in result.patterns.values()
+            if pattern.name != result.baseline
+        ),
+        *(f"{name}: {words}." for name, words in storms if words),
     ]
+
+
+def backlog_lines(result: RunResult) -> list[str]:
+    """Draw the number of requests in the system over time, one line per pattern; nothing if none built up a backlog."""
+    drawn = {pattern.name: pattern.backlog for pattern in result.patterns.values() if pattern.backlog}
+    if not any(backlog.in_words(numbers) for numbers in drawn.values()):
+        return []
+    wide = max(len(name) for name in drawn)
+    return [f"{name.ljust(wide)}  {_bars(numbers)}  up to {max(numbers):,.3g}" for name, numbers in drawn.items()]
+
+
+def _bars(numbers: Sequence[float]) -> str:
+    most = max(*numbers, 1.0)
+    return "".join(BARS[min(int(number / most * len(BARS)), len(BARS) - 1)] for number in numbers)
 
 
 def _sentence(pattern: PatternResult, base: PatternResult | None, baseline: str) -> str:

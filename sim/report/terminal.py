@@ -9,12 +9,29 @@ from rich.segment import Segment
 from rich.text import Text
 
 from sim.experiment.result import RunResult
-from sim.report.grids import Footnotes, cause_grid, escalation_grid, main_grid, model_grid, segment_grid
+from sim.report.grids import (
+    Footnotes,
+    cause_grid,
+    escalation_grid,
+    failure_grid,
+    main_grid,
+    model_grid,
+    refusal_grid,
+    segment_grid,
+)
 from sim.report.layout import RULE, fitted, tidy
 from sim.report.numbers import duration, plural
-from sim.report.sentences import in_words
+from sim.report.sentences import BARS, backlog_lines, in_words
 
-_ASCII = str.maketrans({"\N{EN DASH}": "-", "\N{MICRO SIGN}": "u", "\N{BULLET}": "*", RULE: "-"})
+_ASCII = str.maketrans(
+    {
+        **dict(zip(BARS, "_.:-=+*#", strict=True)),
+        "\N{EN DASH}": "-",
+        "\N{MICRO SIGN}": "u",
+        "\N{BULLET}": "*",
+        RULE: "-",
+    }
+)
 
 
 def render(result: RunResult, console: Console) -> None:
@@ -24,11 +41,17 @@ def render(result: RunResult, console: Console) -> None:
         main_grid(result, notes),
         escalation_grid(result, notes),
         segment_grid(result, notes),
+        failure_grid(result, notes),
+        refusal_grid(result, notes),
         model_grid(result, notes),
         cause_grid(result, notes),
     )
     blocks: list[RenderableType] = [_header(result)]
     blocks += [fitted(grid, console.width) for grid in grids if grid.rows]
+    if storms := backlog_lines(result):
+        blocks.append(
+            _lines("Requests in the system, from the begin of the window to its end", storms, "", bullets=False)
+        )
     blocks.append(_lines("", notes.lines(result), "dim"))
     warnings = [f"{pattern.name}: {text}" for pattern in result.patterns.values() for text in pattern.warnings]
     if warnings:
@@ -53,9 +76,9 @@ def _header(result: RunResult) -> Text:
     return Text(title, style="bold").append(f"\n{', '.join(facts)}", style="not bold")
 
 
-def _lines(heading: str, lines: Iterable[str], style: str) -> RenderableType:
+def _lines(heading: str, lines: Iterable[str], style: str, *, bullets: bool = True) -> RenderableType:
     text = Text(f"{heading}\n", style="bold") if heading else Text("")
-    bullet = "\N{BULLET} " if heading else ""
+    bullet = "\N{BULLET} " if heading and bullets else ""
     return text.append("\n".join(f"{bullet}{tidy(line)}" for line in lines), style=f"not bold {style}".strip())
 
 

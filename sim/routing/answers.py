@@ -178,7 +178,12 @@ class Answers:
         if measured is not None:
             return measured
         confidence = normal_cdf(self.surety(model, auroc))
-        return self.quality.miscalibration[model].distort(confidence) if auroc is None else confidence
+        if auroc is not None:
+            return confidence
+        stated = self.quality.miscalibration[model].distort(confidence)
+        for episode in self.quality.episodes[model]:
+            stated = episode.distort(stated, self.requests.arrival_ns)
+        return stated
 
     def _worded(self, model: str, wording: Wording, purpose: Purpose) -> Bools:
         share = np.where(self.acceptable(model), wording.acceptable, wording.unacceptable)

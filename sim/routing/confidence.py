@@ -18,6 +18,7 @@ from pydantic import Field
 from sim.chance.normal import normal_cdf, normal_grid, normal_quantile
 from sim.columns import Floats, Ints
 from sim.schema import Spec
+from sim.units import DurationNs, PositiveDurationNs
 from sim.workload.by_class import of_class
 
 _STEPS = 50
@@ -41,6 +42,22 @@ class Miscalibration(Spec):
 
         distorted = expit(self.slope * logit(np.clip(probability, 1e-15, 1 - 1e-15)) + self.shift)
         return np.where((probability > 0) & (probability < 1), distorted, probability)
+
+
+class Episode(Spec):
+    """A time in which a model's stated confidence is off: a new version, a changed prompt, an unusual topic."""
+
+    start: DurationNs
+    """When it begins, from the start of the run."""
+    length: PositiveDurationNs
+    """How long it lasts."""
+    shift: float
+    """Added to the stated confidence in logits, of requests that arrive in that time: -1.0 turns .88 into .73."""
+
+    def distort(self, probability: Floats, arrival_ns: Ints) -> Floats:
+        """Give the confidence with those of the episode shifted."""
+        shifted = Miscalibration(shift=self.shift).distort(probability)
+        return np.where((arrival_ns >= self.start) & (arrival_ns < self.start + self.length), shifted, probability)
 
 
 def auroc_of(correlation: float, acceptance: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from sim.columns import Floats
-from sim.routing.confidence import Miscalibration
+from sim.routing.confidence import Episode, Miscalibration
 from sim.routing.dependence import solve_rho
 from sim.schema import Spec
 from sim.units import Fraction
@@ -30,6 +30,8 @@ class Confidence(Spec):
     classes of different difficulty together it comes out higher."""
     miscalibration: Miscalibration = Miscalibration()
     """How the stated probability differs from the calibrated one."""
+    episodes: list[Episode] = Field(default_factory=list)
+    """Times in which it differs more; what escalates by `confidence_below` then changes, what escalates by rank not."""
 
 
 class Wording(Spec):
@@ -78,6 +80,7 @@ class QualityModel:
     rho: Floats
     auroc: Mapping[str, Floats]
     miscalibration: Mapping[str, Miscalibration]
+    episodes: Mapping[str, tuple[Episode, ...]]
     refusal: Mapping[str, Wording]
     hedging: Mapping[str, Wording]
     table: OutcomeTable | None
@@ -110,6 +113,7 @@ def quality_model(
         rho=rho,
         auroc={m: _auroc(quality, m, tasks, table) for m in models},
         miscalibration={m: quality.confidence.get(m, Confidence()).miscalibration for m in models},
+        episodes={m: tuple(quality.confidence.get(m, Confidence()).episodes) for m in models},
         refusal={m: quality.refusal.get(m, Wording()) for m in models},
         hedging={m: quality.hedging.get(m, Wording()) for m in models},
         table=table if quality.outcomes == "replay" else None,

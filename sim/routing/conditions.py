@@ -39,9 +39,9 @@ another slowdown than 0) that u lies in: service_ns x slowdown // 1000 (the last
 end the server goes to the next waiter first; then the leg is DONE, or FAILED if it `fails`.
 
 **Giving up.** A leg that no server has taken when t + `patience_ns` or t + `timeout_ns` has come leaves: ABANDONED
-(`NO_LIMIT` never comes).
-One that is in service at t + `timeout_ns` is TIMED_OUT; its server is free at once if the station `cancels` (and goes
-to the next waiter before the client moves on), and else works on to the end that it would have had.
+(`NO_LIMIT` never comes). One that is in service at t + `timeout_ns` is TIMED_OUT; its server is free at once if the
+station `cancels` (and goes to the next waiter before the client moves on), and else works on to the end that it would
+have had.
 
 **Moving on.** When a leg has ended in any way but DONE, the next of its chain joins after its `delay_ns`, or after w
 if it `heeds` the w of a rejection and that is longer; at once, within the same event, if that is no time.
@@ -196,9 +196,13 @@ LEG_COLUMNS: Final = _COLUMNS[:9]
 STATION_COLUMNS: Final = _COLUMNS[9:13]
 LIMIT_COLUMNS: Final = _COLUMNS[13:17]
 OUTAGE_COLUMNS: Final = _COLUMNS[18:]
+SHARED_COLUMNS: Final = _COLUMNS[9:]
+"""Those that are the same in all itineraries of a run."""
 
 AS_USUAL: Final = 1000
-"""A slowdown that changes nothing, in thousandths; also what a retry takes from the balance."""
+"""A slowdown that changes nothing, in thousandths."""
+RETRY: Final = 1000
+"""What a retry takes from the balance."""
 _PAIR: Final = 2
 _TRUTHS: Final = frozenset({"heeds", "fails", "ends", "cancels", "rejects", "limit_of_tokens"})
 _NUMBERS: Final = (

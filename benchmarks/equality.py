@@ -81,7 +81,11 @@ def in_parts(engine: str, parts: list[Part]) -> LegLog:
     """Hand a run over in parts; give the log of the whole."""
     player = ENGINES[engine]()
     logs = [log for part, until_ns in parts for log in player.advance(part, until_ns)]
-    return LegLog(*(np.concatenate([getattr(log, column) for log in logs]) for column in LegLog.__slots__))
+    outcomes = [log.outcome for log in logs if log.outcome is not None]
+    return LegLog(
+        *(np.concatenate([getattr(log, column) for log in logs]) for column in ("joined_ns", "started_ns", "ended_ns")),
+        np.concatenate(outcomes) if outcomes else None,
+    )
 
 
 def compare(numbers: range) -> Tally:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from naive_conditions import ConditionedLoop
 
 from sim.engine import Engine, LegLog
+from sim.routing.conditions import LEG_COLUMNS, NONE, Conditions
 from sim.routing.itinerary import UNLIMITED, Itinerary
 
 _COMPLETION, _ARRIVAL = 0, 1
@@ -105,15 +107,26 @@ def play_in_parts(engine: Engine, itinerary: Itinerary, cuts: list[int]) -> list
             leg_stage=itinerary.leg_stage[legs],
             leg_station=itinerary.leg_station[legs],
             leg_service_ns=itinerary.leg_service_ns[legs],
+            conditions=conditions_of(itinerary, legs),
         )
         beyond = itinerary.arrival_ns[end:].tolist() or itinerary.arrival_ns[-1:].tolist() or [0]
         logs += engine.advance(part, None if number == len(cuts) else beyond[0])
     return logs
 
 
+def conditions_of(itinerary: Itinerary, legs: slice) -> Conditions | None:
+    """Give the conditions of some legs, all those of some requests."""
+    conditions = itinerary.conditions
+    if conditions is None:
+        return None
+    columns = {name: getattr(conditions, name)[legs] for name in LEG_COLUMNS}
+    columns["after"] = np.where(columns["after"] == NONE, NONE, columns["after"] - legs.start)
+    return replace(conditions, **columns)
+
+
 def play(itinerary: Itinerary) -> LegLog:
     """Play an itinerary event by event."""
-    return EventLoop(itinerary).play()
+    return EventLoop(itinerary).play() if itinerary.conditions is None else ConditionedLoop(itinerary).play()
 
 
 def play_layers(itinerary: Itinerary) -> LegLog:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.columns import Ints
+from sim.routing.conditions import SHARED_COLUMNS, Conditions
 from sim.routing.itinerary import Itinerary
 
 
@@ -15,18 +16,26 @@ class Intake:
         self.legs = 0
         self.requests = 0
         self._servers: Ints | None = None
+        self._conditions: dict[str, bytes] = {}
         self._earliest_ns: int | None = None
 
     def take(self, itinerary: Itinerary, until_ns: int | None, *, checked: bool = False) -> tuple[int, int]:
         """Check the next itinerary; give the numbers of its first leg and of its first request.
 
-        Raises ValueError if it breaks its contract, starts before the last `until_ns`, goes on beyond this one, or has
-        other servers.
+        One that is `checked` already needs its conditions checked only.
+
+        Raises ValueError if it breaks its contract, starts before the last `until_ns`, goes on beyond this one, has
+        other servers, or other conditions for stations, limits and outages.
         """
         if not checked:
             itinerary.check()
+        elif itinerary.conditions is not None:
+            itinerary.conditions.check(itinerary)
+        shared = _shared(itinerary.conditions)
         if self._servers is None:
-            self._servers = itinerary.servers.copy()
+            self._servers, self._conditions = itinerary.servers.copy(), shared
+        elif shared != self._conditions:
+            raise ValueError("the conditions of stations, limits and outages are not those of the itineraries before")
         elif not np.array_equal(self._servers, itinerary.servers):
             raise ValueError("the servers are not those of the itineraries before")
         if itinerary.requests:
@@ -40,3 +49,8 @@ class Intake:
         self.legs += itinerary.legs
         self.requests += itinerary.requests
         return first
+
+
+def _shared(conditions: Conditions | None) -> dict[str, bytes]:
+    """Give what all itineraries of a run have in common, to be compared."""
+    return {} if conditions is None else {name: getattr(conditions, name).tobytes() for name in SHARED_COLUMNS}

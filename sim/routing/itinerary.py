@@ -61,8 +61,12 @@ class Itinerary:
             raise ValueError("arrivals are not sorted")
         if np.any(self.leg_service_ns < 0) or np.any(self.servers < 0):
             raise ValueError("negative service time or number of servers")
-        if self.legs == 0:
-            return
+        if self.legs:
+            self._check_legs()
+        if self.conditions is not None:
+            self.conditions.check(self)
+
+    def _check_legs(self) -> None:
         request, stage = self.leg_request, self.leg_stage
         same = request[1:] == request[:-1]
         step = np.diff(stage)

@@ -1,0 +1,263 @@
+"""A slow twin of the engines for itineraries with conditions: plain lists and dictionaries, clause by clause."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from sim.engine import LegLog
+from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions, LegOutcome
+from sim.routing.itinerary import UNLIMITED, Itinerary
+
+
+def conditional(itinerary: Itinerary, **columns: Any) -> Itinerary:
+    """Put conditions on an itinerary: these columns, and for the others what stands in nobody's way."""
+    legs, stations = itinerary.legs, len(itinerary.servers)
+    limits, outages = len(columns.get("limit_burst_ns", [])), len(columns.get("outage_station", []))
+    values: dict[str, Any] = {
+        "after": [NONE] * legs,
+        "delay_ns": [0] * legs,
+        "heeds": [False] * legs,
+        "patience_ns": [NO_LIMIT] * legs,
+        "timeout_ns": [NO_LIMIT] * legs,
+        "queue_most": [NO_LIMIT] * legs,
+        "fails": [False] * legs,
+        "tokens": [0] * legs,
+        "ends": [False] * legs,
+        "cancels": [False] * stations,
+        "rejects": [False] * stations,
+        "budget": [NO_LIMIT] * stations,
+        "budget_most": [0] * stations,
+        "limit_of_tokens": [False] * limits,
+        "limit_period_ns": [1] * limits,
+        "limit_per_period": [1] * limits,
+        "limit_burst_ns": [1] * limits,
+        "station_limit": [],
+        "outage_station": [],
+        "outage_start_ns": [],
+        "outage_end_ns": [],
+        "outage_slowdown": [0] * outages,
+    } | columns
+    truth = {"heeds", "fails", "ends", "cancels", "rejects", "limit_of_tokens"}
+    arrays = {name: np.array(value, dtype=bool if name in truth else np.int64) for name, value in values.items()}
+    arrays["station_limit"] = arrays["station_limit"].reshape(-1, 2)
+    return replace(itinerary, conditions=Conditions(**arrays))
+
+
+_COMPLETE, _GIVE_UP, _JOIN, _TURN, _ARRIVE = range(5)
+"""What happens, in the order in which it does at one instant."""
+
+
+class ConditionedLoop:
+    """Plays an itinerary with conditions, clause by clause of `sim.routing.conditions`.
+
+    The events are one list of (time, kind, number of the leg, station or request), sorted anew before each is taken.
+    None is ever taken back: one that comes too late finds its leg elsewhere, and nothing happens.
+    """
+
+    def __init__(self, itinerary: Itinerary) -> None:
+        conditions = itinerary.conditions
+        assert conditions is not None
+        self.leg = {
+            leg: {name: getattr(conditions, name)[leg].item() for name in LEG_COLUMNS}
+            | {"request": request, "stage": stage, "station": station, "service": service}
+            for leg, (request, stage, station, service) in enumerate(
+                zip(
+                    itinerary.leg_request.tolist(),
+                    itinerary.leg_stage.tolist(),
+                    itinerary.leg_station.tolist(),
+                    itinerary.leg_service_ns.tolist(),
+                    strict=True,
+                )
+            )
+        }
+        self.next = {columns["after"]: leg for leg, columns in self.leg.items() if columns["after"] != NONE}
+        self.column = {field.name: getattr(conditions, field.name).tolist() for field in fields(conditions)}
+        self.servers = itinerary.servers.tolist()
+        self.limits_of: dict[int, list[int]] = defaultdict(list)
+        for station, limit in self.column["station_limit"]:
+            self.limits_of[station].append(limit)
+        self.full: dict[int, int] = {}
+        self.balance = dict(enumerate(self.column["budget_most"]))
+        self.line: dict[int, list[int]] = defaultdict(list)
+        self.queue: dict[int, list[int]] = defaultdict(list)
+        self.serving: dict[int, list[int]] = defaultdict(list)
+        self.log = {leg: [-1, -1, -1, LegOutcome.NOT_TRIED] for leg in self.leg}
+        self.open_chains: dict[int, int] = {}
+        self.answers: dict[int, list[int]] = {}
+        self.events = [(time, _ARRIVE, request) for request, time in enumerate(itinerary.arrival_ns.tolist())]
+
+    def play(self) -> LegLog:
+        """Take the smallest event until none is left."""
+        happens = {
+            _COMPLETE: self.complete,
+            _GIVE_UP: self.give_up,
+            _JOIN: self.join,
+            _TURN: self.turn,
+            _ARRIVE: self.arrive,
+        }
+        while self.events:
+            self.events.sort()
+            now, kind, number = self.events.pop(0)
+            happens[kind](now, number)
+        joined, started, ended, outcome = np.array(list(self.log.values()), dtype=np.int64).reshape(-1, 4).T.copy()
+        return LegLog(joined, started, ended, outcome.astype(np.int8))
+
+    def arrive(self, now: int, request: int) -> None:
+        """Begin with the first stage."""
+        self.begin(now, request, 0)
+
+    def begin(self, now: int, request: int, stage: int) -> None:
+        """Let the first leg of each chain of a stage join; beyond the last stage nothing happens."""
+        members = [
+            leg for leg, c in self.leg.items() if (c["request"], c["stage"], c["after"]) == (request, stage, NONE)
+        ]
+        self.open_chains[request] = len(members)
+        self.answers[request] = []
+        for leg in members:
+            self.join(now, leg)
+
+    def join(self, now: int, leg: int) -> None:
+        """Follow the rules of joining, 1 to 5."""
+        columns, station = self.leg[leg], self.leg[leg]["station"]
+        self.log[leg][0] = now
+        if not self.is_granted(leg):
+            self.over(now, leg, LegOutcome.DENIED)
+            return
+        if 0 in self.slowdowns(now, station):
+            self.over(now, leg, LegOutcome.FAILED)
+            return
+        may_pass = not self.line[station] and self.room_at(now, leg) <= now
+        may_start = may_pass and self.has_free_server(station)
+        if not may_start and len(self.line[station]) + len(self.queue[station]) >= columns["queue_most"]:
+            self.over(now, leg, LegOutcome.REJECTED)
+            return
+        if not may_pass and self.column["rejects"][station]:
+            self.over(now, leg, LegOutcome.REJECTED, self.room_at(now, leg) - now)
+            return
+        for allowed in (columns["patience_ns"], columns["timeout_ns"]):
+            if allowed != NO_LIMIT:
+                self.events.append((now + allowed, _GIVE_UP, leg))
+        if may_pass:
+            self.go_through(now, leg)
+        else:
+            self.line[station].append(leg)
+            if len(self.line[station]) == 1:
+                self.look(now, station)
+
+    def is_granted(self, leg: int) -> bool:
+        """Let a leg pay for its retry, or a first leg add to the balance; say whether that could be paid."""
+        station, after = self.leg[leg]["station"], self.leg[leg]["after"]
+        budget = self.column["budget"][station]
+        if budget == NO_LIMIT:
+            return True
+        if after == NONE:
+            self.balance[station] = min(self.balance[station] + budget, self.column["budget_most"][station])
+        elif self.leg[after]["station"] == station:
+            if self.balance[station] < 1000:
+                return False
+            self.balance[station] -= 1000
+        return True
+
+    def slowdowns(self, now: int, station: int) -> list[int]:
+        """Give the slowdowns of the outages that an instant lies in; the start does, the end does not."""
+        names = ("outage_station", "outage_start_ns", "outage_end_ns", "outage_slowdown")
+        rows = zip(*(self.column[name] for name in names), strict=True)
+        return [slowdown for where, start, end, slowdown in rows if where == station and start <= now < end]
+
+    def has_free_server(self, station: int) -> bool:
+        """Say whether a server of the station could take somebody."""
+        return self.servers[station] == UNLIMITED or len(self.serving[station]) < self.servers[station]
+
+    def cost(self, leg: int, limit: int) -> int:
+        """Give what a leg takes from a limit."""
+        number = self.leg[leg]["tokens"] if self.column["limit_of_tokens"][limit] else 1
+        whole, rest = divmod(number * self.column["limit_period_ns"][limit], self.column["limit_per_period"][limit])
+        return min(whole + (rest > 0), self.column["limit_burst_ns"][limit])
+
+    def room_at(self, now: int, leg: int) -> int:
+        """Give the first instant, now or later, at which all limits have room for a leg if nobody else comes."""
+        limits = [limit for limit in self.limits_of[self.leg[leg]["station"]] if limit in self.full]
+        return max([now, *(self.full[n] + self.cost(leg, n) - self.column["limit_burst_ns"][n] for n in limits)])
+
+    def look(self, now: int, station: int) -> None:
+        """Find when the head of the line will have its turn."""
+        if self.line[station]:
+            self.events.append((self.room_at(now, self.line[station][0]), _TURN, station))
+
+    def turn(self, now: int, station: int) -> None:
+        """Let the head of the line pass if all limits have room, and look again."""
+        if self.line[station] and self.room_at(now, self.line[station][0]) == now:
+            self.go_through(now, self.line[station].pop(0))
+        self.look(now, station)
+
+    def go_through(self, now: int, leg: int) -> None:
+        """Take from the limits, then take a server or wait for one."""
+        station = self.leg[leg]["station"]
+        for limit in self.limits_of[station]:
+            self.full[limit] = max(self.full.get(limit, now), now) + self.cost(leg, limit)
+        self.queue[station].append(leg)
+        self.serve(now, station)
+
+    def serve(self, now: int, station: int) -> None:
+        """Start those who wait, first come first served, while servers are free."""
+        while self.queue[station] and self.has_free_server(station):
+            leg = self.queue[station].pop(0)
+            self.serving[station].append(leg)
+            self.log[leg][1] = now
+            slow = [slowdown for slowdown in self.slowdowns(now, station) if slowdown]
+            service = self.leg[leg]["service"]
+            self.events.append((now + (service * slow[-1] // 1000 if slow else service), _COMPLETE, leg))
+
+    def complete(self, now: int, leg: int) -> None:
+        """Free the server, unless that has been done; then the client, if still there, moves on."""
+        station = self.leg[leg]["station"]
+        if leg in self.serving[station]:
+            self.serving[station].remove(leg)
+            self.serve(now, station)
+            if self.log[leg][3] == LegOutcome.NOT_TRIED:
+                self.over(now, leg, LegOutcome.FAILED if self.leg[leg]["fails"] else LegOutcome.DONE)
+
+    def give_up(self, now: int, leg: int) -> None:
+        """Let one who waits leave; let the client of one in service leave if it is the timeout that has come."""
+        station, timeout = self.leg[leg]["station"], self.leg[leg]["timeout_ns"]
+        if self.log[leg][3] != LegOutcome.NOT_TRIED:
+            return
+        if leg in self.line[station]:
+            self.line[station].remove(leg)
+            self.look(now, station)
+            self.over(now, leg, LegOutcome.ABANDONED)
+        elif leg in self.queue[station]:
+            self.queue[station].remove(leg)
+            self.over(now, leg, LegOutcome.ABANDONED)
+        elif timeout != NO_LIMIT and now == self.log[leg][0] + timeout:
+            if self.column["cancels"][station]:
+                self.serving[station].remove(leg)
+                self.serve(now, station)
+            self.over(now, leg, LegOutcome.TIMED_OUT)
+
+    def over(self, now: int, leg: int, outcome: LegOutcome, wait: int = 0) -> None:
+        """Note what became of a leg, and move on: along its chain, to the next stage, or not at all."""
+        self.log[leg][2:] = [now, outcome]
+        if self.log[leg][1] == -1:
+            self.log[leg][1] = now
+        request = self.leg[leg]["request"]
+        if outcome != LegOutcome.DONE and leg in self.next:
+            following = self.next[leg]
+            delay = self.leg[following]["delay_ns"]
+            if self.leg[following]["heeds"]:
+                delay = max(delay, wait)
+            if delay:
+                self.events.append((now + delay, _JOIN, following))
+            else:
+                self.join(now, following)
+            return
+        if outcome == LegOutcome.DONE:
+            self.answers[request].append(leg)
+        self.open_chains[request] -= 1
+        answers = self.answers[request]
+        if self.open_chains[request] == 0 and answers and not any(self.leg[answer]["ends"] for answer in answers):
+            self.begin(now, request, self.leg[leg]["stage"] + 1)

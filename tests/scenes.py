@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sim
+from sim.engine import play
 from sim.experiment.scene import Scene
 from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
@@ -73,9 +74,16 @@ EVERY_KIND: dict[str, dict[str, Any]] = {
         "otherwise": "small",
     },
     "single": {"name": "single", "kind": "single", "model": "middle"},
+    "spillover": {"name": "spillover", "kind": "spillover", "models": ["small", "large"], "queue": 2},
     "split": {"name": "split", "kind": "split", "shares": {"small": 0.5, "middle": 0.2, "large": 0.3}},
 }
 """One example of each pattern; a conformance test demands one for a new kind."""
+
+
+def came_about(plan: Plan) -> Plan:
+    """Play a plan; give it as it came about, if some of its calls were refused."""
+    log = play(plan.itinerary)
+    return plan if plan.tries is None or log.outcome is None else plan.tries.settle(plan, log.outcome)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,12 @@ PATTERNS_OF_EVERY_KIND: list[dict[str, Any]] = [
 STALL = {"stall": {"share": 0.1, "time": {"law": "exponential", "mean": "2s"}}}
 MODELS: dict[str, Any] = {
     "small": {**FLEET["small"], "service": {**FLEET["small"]["service"], **STALL}},
-    "middle": {**FLEET["middle"], "service": {"law": "exponential", "mean": "1s"}},
+    "middle": {
+        **FLEET["middle"],
+        "service": {"law": "exponential", "mean": "1s"},
+        "faults": {"error_rate": 0.2, "error_time": {"law": "exponential", "mean": "300ms"}},
+        "client": {"retries": 2},
+    },
     "large": {
         **FLEET["large"],
         "service": {**FLEET["large"]["service"], "inter_token": {"p50": "17ms", "p95": "25ms"}},

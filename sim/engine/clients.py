@@ -55,27 +55,26 @@ class Clients(Arrivals):
         row, end = self._first[number], self._first[number + 1]
         while row < end:
             stage = self._stage[row]
-            chains = []
+            chains, done = [], list[int]()
             while row < end and self._stage[row] == stage:
                 if self._after[row] == NONE:
-                    chains.append(self._env.process(self.chain(row)))
+                    chains.append(self._env.process(self.chain(row, done)))
                 row += 1
-            for chain in chains:
-                yield chain
-            done = [chain.value for chain in chains if chain.value != NONE]
+            yield from chains
             if not done or any(self._ends[leg] for leg in done):
                 break
         self.to_come -= 1
 
-    def chain(self, row: int) -> Generator[Event, None, int]:
-        """Try one leg of a chain after the other, from `row` on; give the row of the one that was done, or NONE."""
+    def chain(self, row: int, done: list[int]) -> Generator[Event, None, None]:
+        """Try one leg of a chain after the other, from `row` on, until one was done; add that one's row to `done`."""
         while True:
             wait_ns = yield from self.attempt(row)
             if self._outcome[row] == LegOutcome.DONE:
-                return row
+                done.append(row)
+                return
             row = self._next[row]
             if row == NONE:
-                return NONE
+                return
             delay_ns = max(self._delay[row], wait_ns) if self._heeds[row] else self._delay[row]
             if delay_ns:
                 yield self._due(delay_ns, order.joining(self._first_leg + row))

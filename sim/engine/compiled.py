@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from sim.engine.kernel import Carried, Legs, Pending, Stations, Times
 from sim.engine.log import LegLog
 from sim.engine.parts import Intake
 from sim.routing.itinerary import UNLIMITED, Itinerary
+
+if TYPE_CHECKING:
+    from sim.engine.general import General
 
 _ROOM = 64
 _NOT_JOINED = np.iinfo(np.int64).min
@@ -37,9 +41,12 @@ class Compiled:
         self._carried = _room_to_carry(0)
         self._open: deque[_Part] = deque()
         self._parts = 0
+        self._general: General | None = None
 
     def advance(self, itinerary: Itinerary, until_ns: int | None) -> list[LegLog]:
         """Take in the next requests and play all that joins before `until_ns`, or all there is."""
+        if itinerary.conditions is not None:
+            return self._with_conditions().advance(itinerary, until_ns)
         arrival = _plain(itinerary.arrival_ns)
         columns = (itinerary.leg_request, itinerary.leg_stage, itinerary.leg_station, itinerary.leg_service_ns)
         legs = Legs(*map(_plain, columns))
@@ -55,6 +62,14 @@ class Compiled:
         self._carry(legs, first[0])
         self._parts += 1
         return self._complete()
+
+    def _with_conditions(self) -> General:
+        """Give the engine that plays conditions, which is loaded only by those who simulate with some."""
+        if self._general is None:
+            from sim.engine.general import General  # noqa: PLC0415
+
+            self._general = General(self._intake)
+        return self._general
 
     def _play(self, arrival: Ints, legs: Legs, times: Times, until_ns: int | None, first: tuple[int, int]) -> None:
         """Run the loop, with room where it lacks it."""

@@ -144,7 +144,7 @@ def _sift_up(heap, first, size, value):
 
 
 @_loop
-def _push(pending, size, time, rank, row):
+def push(pending, size, time, rank, row):
     """Add to a heap of `size` of those who will join."""
     at = _at(size)
     while at > 0:
@@ -162,7 +162,7 @@ def _push(pending, size, time, rank, row):
 
 
 @_loop
-def _replace(pending, size, time, rank, row):
+def replace(pending, size, time, rank, row):
     """Put somebody in place of the first in a heap of `size` of those who will join."""
     at, child = _at(0), 1
     while child < size:
@@ -291,7 +291,7 @@ def advance(arrival, legs, log, carried, carried_log, stations, pending, at, bef
                 break
             became, row, until, slowest = _join(legs, log, row, now, stations)
             if became == ONWARD:
-                _push(pending, size, until, FIRST_RANK + first_leg + slowest, row)
+                push(pending, size, until, FIRST_RANK + first_leg + slowest, row)
                 size += 1
                 row = _behind(legs.request, row)
             number += 1
@@ -311,11 +311,11 @@ def advance(arrival, legs, log, carried, carried_log, stations, pending, at, bef
                 leg = carried.number[_at(slowest)]
                 came = -1 - came
             if became == ONWARD:
-                _replace(pending, size, until, FIRST_RANK + leg, came)
+                replace(pending, size, until, FIRST_RANK + leg, came)
             else:
                 size -= 1
                 last = _at(size)
-                _replace(pending, size, pending.time[last], pending.rank[last], pending.row[last])
+                replace(pending, size, pending.time[last], pending.rank[last], pending.row[last])
         if became == OVERFLOW:
             state = TOO_LATE
             break
@@ -325,7 +325,7 @@ def advance(arrival, legs, log, carried, carried_log, stations, pending, at, bef
             if size == len(pending.time):
                 state = GROW_PENDING
                 break
-            _push(pending, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, row)
+            push(pending, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, row)
             size += 1
             row = _behind(legs.request, row)
         number += 1
@@ -388,7 +388,7 @@ def valid(arrival, servers, legs):
 
 def forget_cache() -> None:
     """Empty numba's cache of this file, so that the next call compiles; nothing to do where numba is told not to."""
-    functions: tuple[Any, ...] = (_sift_down, _sift_up, _push, _replace, _behind, _fits, _join, advance, carry, valid)
+    functions: tuple[Any, ...] = (_sift_down, _sift_up, push, replace, _behind, _fits, _join, advance, carry, valid)
     for function in functions:
         if hasattr(function, "_cache"):
             function._cache.flush()  # noqa: SLF001 - numba offers no other way

@@ -1,0 +1,275 @@
+"""The compiled engine where there are conditions: what is under way between itineraries, around the general loop."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import TypeVar
+
+import numpy as np
+
+from sim.columns import Bools, Ints
+from sim.engine import general_kernel
+from sim.engine import general_world as of
+from sim.engine.general_world import Legs, Log, World
+from sim.engine.kernel import DONE, FIRST_ARRIVAL, Pending
+from sim.engine.log import LegLog
+from sim.engine.parts import Intake
+from sim.routing.conditions import AS_USUAL, Conditions
+from sim.routing.itinerary import Itinerary
+
+_ROOM = 256
+_Columns = TypeVar("_Columns", Legs, Log)
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """Legs of the requests that are not over: what is known of them, and which row of which itinerary they are."""
+
+    legs: Legs
+    log: Log
+    follower: Ints
+    behind: Ints
+    requests: Ints
+    numbers: Ints
+    part: Ints
+    row: Ints
+
+
+class General:
+    """Plays itineraries with conditions; what is under way is kept between them."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._system: tuple[Ints, Ints, Ints, Ints] | None = None
+        self._pending = Pending(*(np.empty(_ROOM, dtype=np.int64) for _ in range(3)))
+        self._size = 0
+        self._under_way = _nothing()
+        self._open: deque[tuple[int, LegLog]] = deque()
+        self._parts = 0
+
+    def advance(self, itinerary: Itinerary, until_ns: int | None) -> list[LegLog]:
+        """Take in the next requests and play all that happens before `until_ns`, or all there is."""
+        first = self._intake.take(itinerary, until_ns)
+        conditions = itinerary.conditions
+        if conditions is None:
+            raise ValueError("an itinerary without conditions follows one that has some")
+        if self._system is None:
+            self._system = _system(itinerary, conditions)
+        world = self._world(itinerary, conditions, first[0])
+        world = self._play(world, _plain(itinerary.arrival_ns), until_ns, first[1])
+        if until_ns is None and np.any(world.requests[world.legs.request, of.OPEN] != of.OVER):
+            raise ValueError("a leg would end after the last nanosecond of a 64-bit clock")
+        carried = len(self._under_way.row)
+        self._open.append((self._parts, _log(world.log, carried)))
+        self._note(world.log)
+        self._carry(world, first[0])
+        self._parts += 1
+        oldest = int(self._under_way.part.min(initial=self._parts))
+        done = []
+        while self._open and self._open[0][0] < oldest:
+            done.append(self._open.popleft()[1])
+        return done
+
+    def _world(self, itinerary: Itinerary, conditions: Conditions, first_leg: int) -> World:
+        """Put the new legs behind those under way."""
+        old, size = self._under_way, itinerary.legs
+        carried, requests = len(old.row), len(old.requests)
+        new = _legs(itinerary, conditions)
+        at = np.zeros(of.AT_FIELDS, dtype=np.int64)
+        at[of.ROW], at[of.SIZE], at[of.OFFSET], at[of.REQUESTS] = carried, self._size, first_leg - carried, requests
+        log = Log(*(np.full(size, -1, dtype=np.int64) for _ in range(3)), np.zeros(size, dtype=np.int8))
+        nobody = np.full(carried + size, -1, dtype=np.int64)
+        follower, behind = nobody, nobody.copy()
+        if carried:
+            after = np.where(new.after < 0, -1, new.after + carried)
+            new = _joined(old.legs, new._replace(request=new.request + requests, after=after))
+            log = _joined(old.log, log)
+            follower[:carried], behind[:carried] = old.follower, old.behind
+        at[of.MOST] = _longest_run(new.request)
+        state = np.concatenate((old.requests, np.zeros((itinerary.requests, 2), dtype=np.int64)))
+        assert self._system is not None  # noqa: S101 - laid out by the caller
+        return World(new, log, follower, behind, state, *self._system, self._pending, old.numbers, at)
+
+    def _play(self, world: World, arrival: Ints, until_ns: int | None, first_request: int) -> World:
+        """Run the loop, with room where it lacks it."""
+        before, is_last = (0, True) if until_ns is None else (until_ns, False)
+        while general_kernel.advance(arrival, world, before, is_last, first_request) != DONE:
+            world = _roomier(world)
+        self._pending, self._size = world.pending, int(world.at[of.SIZE])
+        return world
+
+    def _note(self, log: Log) -> None:
+        """Write what is known of the legs that were under way into the logs of their itineraries."""
+        part, row = self._under_way.part, self._under_way.row
+        edges = np.flatnonzero(np.diff(part, prepend=-1, append=-1)) if len(part) else []
+        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+            mine = self._open[int(part[begin]) - self._open[0][0]][1]
+            to = row[begin:end]
+            for name in Log._fields:
+                getattr(mine, _LOG_NAMES[name])[to] = getattr(log, name)[begin:end]
+
+    def _carry(self, world: World, first_leg: int) -> None:
+        """Keep the legs of requests that are not over, and let go of the others."""
+        old, request = self._under_way, world.legs.request
+        carried = len(old.row)
+        kept = np.flatnonzero(world.requests[request, of.OPEN] != of.OVER)
+        place = np.full(len(request) + 1, -1, dtype=np.int64)  # of each row among those kept; the last is for -1
+        place[kept] = np.arange(len(kept))
+        requests, number = np.unique(request[kept], return_inverse=True)
+        legs = Legs(*(column[kept] for column in world.legs))
+        came = kept[np.searchsorted(kept, carried) :] - carried
+        before = kept[: len(kept) - len(came)]
+        self._under_way = _UnderWay(
+            legs=legs._replace(request=number.astype(np.int64), after=place[legs.after]),
+            log=Log(*(column[kept] for column in world.log)),
+            follower=place[world.follower[kept]],
+            behind=place[world.behind[kept]],
+            requests=world.requests[requests],
+            numbers=np.concatenate((old.numbers[before], came + first_leg)),
+            part=np.concatenate((old.part[before], np.full(len(came), self._parts, dtype=np.int64))),
+            row=np.concatenate((old.row[before], came)),
+        )
+        for field in (of.LINE, of.LINE_END, of.QUEUE, of.QUEUE_END):
+            world.stations[:, field] = place[world.stations[:, field]]
+        self._size = _sift(world)
+        rank, row = self._pending.rank[: self._size], self._pending.row[: self._size]
+        of_leg = (row >= 0) & ((rank < of.TURNS) | (rank >= FIRST_ARRIVAL))
+        row[of_leg] = place[row[of_leg]]
+
+
+_LOG_NAMES = {"joined": "joined_ns", "started": "started_ns", "ended": "ended_ns", "outcome": "outcome"}
+
+
+def _nothing() -> _UnderWay:
+    none = np.empty(0, dtype=np.int64)
+    false = np.empty(0, dtype=np.bool_)
+    legs = Legs(*(false if name in {"heeds", "fails", "ends"} else none for name in Legs._fields))
+    log = Log(none, none, none, np.empty(0, dtype=np.int8))
+    return _UnderWay(legs, log, none, none, np.empty((0, 2), dtype=np.int64), none, none, none)
+
+
+def _plain(column: Ints) -> Ints:
+    """Give the column contiguous and writeable, as the loop was compiled for; copied only where it is not."""
+    column = np.ascontiguousarray(column)
+    return column if column.flags.writeable else column.copy()
+
+
+def _plain_flags(column: Bools) -> Bools:
+    column = np.ascontiguousarray(column)
+    return column if column.flags.writeable else column.copy()
+
+
+def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
+    return Legs(
+        request=_plain(itinerary.leg_request),
+        stage=_plain(itinerary.leg_stage),
+        station=_plain(itinerary.leg_station),
+        service=_plain(itinerary.leg_service_ns),
+        after=_plain(conditions.after),
+        delay=_plain(conditions.delay_ns),
+        heeds=_plain_flags(conditions.heeds),
+        patience=_plain(conditions.patience_ns),
+        timeout=_plain(conditions.timeout_ns),
+        queue_most=_plain(conditions.queue_most),
+        fails=_plain_flags(conditions.fails),
+        tokens=_plain(conditions.tokens),
+        ends=_plain_flags(conditions.ends),
+    )
+
+
+def _joined(first: _Columns, second: _Columns) -> _Columns:
+    return type(first)(*map(np.concatenate, zip(first, second, strict=True)))
+
+
+def _log(log: Log, carried: int) -> LegLog:
+    """Give the log of the new legs, without holding on to the rest."""
+    return LegLog(*(column[carried:].copy() if carried else column for column in log))
+
+
+def _longest_run(request: Ints) -> int:
+    """Count the legs of the request that has most."""
+    edges = np.flatnonzero(np.diff(request)) + 1
+    return int(np.diff(edges, prepend=0, append=len(request)).max())
+
+
+def _sift(world: World) -> int:
+    """Take events out of the heap that would find out that they come too late; give how many are left."""
+    pending, log, size = world.pending, world.log, int(world.at[of.SIZE])
+    time, rank, row = (column[:size] for column in pending)
+    matters = np.ones(size, dtype=np.bool_)
+    gives_up = np.flatnonzero((rank >= of.GIVING_UP) & (rank < of.JOINING))
+    leg = row[gives_up]
+    outcome = log.outcome[leg]
+    matters[gives_up] = (outcome >= of.IN_LINE) | ((outcome == of.TIMED_OUT) & (log.ended[leg] == time[gives_up]))
+    turn = np.flatnonzero((rank >= of.TURNS) & (rank < FIRST_ARRIVAL))
+    matters[turn] = world.stations[row[turn], of.TURN] == time[turn]
+    left = np.flatnonzero(matters)
+    left = left[np.lexsort((rank[left], time[left]))]  # what is sorted is a heap
+    for column in pending:
+        column[: len(left)] = column[left]
+    return len(left)
+
+
+def _roomier(world: World) -> World:
+    """Make room in the heap: by what does not matter any more, and where that is less than half, by a larger one."""
+    size, needed = int(world.at[of.SIZE]), int(world.at[of.NEED])
+    world.at[of.SIZE] = _sift(world)
+    needed = 2 * (needed - size + int(world.at[of.SIZE]))
+    if needed <= len(world.pending.time):
+        return world
+    wide = Pending(*(np.empty(needed, dtype=np.int64) for _ in range(3)))
+    for new, old in zip(wide, world.pending, strict=True):
+        new[: len(old)] = old
+    return world._replace(pending=wide)
+
+
+def _system(itinerary: Itinerary, conditions: Conditions) -> tuple[Ints, Ints, Ints, Ints]:
+    """Lay out the stations, the limits, those of each station, and the weather there."""
+    limits = np.zeros((len(conditions.limit_burst_ns), of.LIMIT_FIELDS), dtype=np.int64)
+    limits[:, of.BY_TOKENS] = conditions.limit_of_tokens
+    limits[:, of.PERIOD] = conditions.limit_period_ns
+    limits[:, of.PER] = conditions.limit_per_period
+    limits[:, of.BURST] = conditions.limit_burst_ns
+    stations = np.zeros((len(itinerary.servers), of.STATION_FIELDS), dtype=np.int64)
+    number = np.arange(len(stations))
+    stations[:, of.SERVERS] = itinerary.servers
+    for field in (of.LINE, of.LINE_END, of.QUEUE, of.QUEUE_END):
+        stations[:, field] = -1
+    stations[:, of.TURN] = of.NEVER
+    stations[:, of.BALANCE] = conditions.budget_most
+    stations[:, of.BUDGET] = conditions.budget
+    stations[:, of.BUDGET_MOST] = conditions.budget_most
+    stations[:, of.CANCELS] = conditions.cancels
+    stations[:, of.REJECTS] = conditions.rejects
+    where, which = conditions.station_limit.T
+    stations[:, of.LIMITS] = np.searchsorted(where, number)
+    stations[:, of.LIMITS_END] = np.searchsorted(where, number, side="right")
+    weather: list[tuple[int, int, int]] = []
+    for station in np.unique(conditions.outage_station).tolist():
+        stations[station, of.WEATHER] = len(weather)
+        weather += _stretches(conditions, conditions.outage_station == station)
+        stations[station, of.WEATHER_END] = len(weather)
+    return stations, limits, which.copy(), np.array(weather, dtype=np.int64).reshape(-1, of.WEATHER_FIELDS)
+
+
+def _stretches(conditions: Conditions, mine: Bools) -> list[tuple[int, int, int]]:
+    """Cut time where an outage of a station starts or ends: what holds from there on, of those that overlap."""
+    start, end = conditions.outage_start_ns[mine].tolist(), conditions.outage_end_ns[mine].tolist()
+    slowdown = conditions.outage_slowdown[mine].tolist()
+    stretches = [(of.NEVER, 0, AS_USUAL)]
+    down_until = of.NEVER
+    slow: list[tuple[int, int, int]] = []  # (-row, end, slowdown) of the brown-outs: the last comes first
+    begun = 0
+    for now in sorted({*start, *end}):
+        while begun < len(start) and start[begun] <= now:
+            if slowdown[begun] == 0:
+                down_until = max(down_until, end[begun])
+            else:
+                heappush(slow, (-begun, end[begun], slowdown[begun]))
+            begun += 1
+        while slow and slow[0][1] <= now:
+            heappop(slow)
+        stretches.append((now, int(now < down_until), slow[0][2] if slow else AS_USUAL))
+    return stretches

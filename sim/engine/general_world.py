@@ -1,0 +1,105 @@
+"""What the loop of the compiled engine works on where there are conditions, as arrays and the meaning of their columns."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.columns import Bools, Ints
+from sim.engine.kernel import Pending
+
+GROW: Final = 1
+"""There may not be room in the heap for what the next event schedules."""
+GIVING_UP: Final = 2**60
+JOINING: Final = 2**61
+TURNS: Final = 2**61 + 2**60
+"""Ranks as in `sim.engine.order`: constants, since numba freezes what it finds."""
+NO_LIMIT: Final = 2**62
+AS_USUAL: Final = 1000
+NEVER: Final = -(2**63)
+
+NOT_TRIED: Final = 0
+WELL: Final = 1
+FAILED: Final = 2
+TIMED_OUT: Final = 3
+ABANDONED: Final = 4
+REJECTED: Final = 5
+DENIED: Final = 6
+"""Outcomes as in `sim.routing.conditions`. A leg that a server has taken has the outcome that it will have."""
+IN_LINE: Final = 100
+IN_QUEUE: Final = 101
+"""Meanwhile: a leg waits for its turn at the limits, or for a server."""
+
+NUMBER, ROW, SIZE, MOST, NEED, OFFSET, REQUESTS = range(7)
+AT_FIELDS: Final = 7
+"""Where the loop is: next request to arrive, and its row; size of the heap; most legs of one request; room that the heap should have; what to add to a new leg's row for its number in the run; requests carried."""
+
+SERVERS, BUSY, WAITING, LINE, LINE_END, QUEUE, QUEUE_END, TURN = range(8)
+BALANCE, BUDGET, BUDGET_MOST, CANCELS, REJECTS, LIMITS, LIMITS_END, WEATHER, WEATHER_END = range(8, 17)
+STATION_FIELDS: Final = 17
+"""Of a station: servers, how many are busy, legs that wait; first and last leg of the line at its limits and of the
+queue for its servers; when its next turn is; its retry balance; where its limits and its outages are."""
+
+BY_TOKENS, PERIOD, PER, BURST, LEVEL, SINCE = range(6)
+LIMIT_FIELDS: Final = 6
+"""Of a limit: `level` is how far full_ns lay ahead of time `since`, which fits where full_ns might not."""
+
+FROM, IS_DOWN, SLOWDOWN = range(3)
+WEATHER_FIELDS: Final = 3
+"""A stretch of time in which the outages of a station do not change: its start, and what holds in it."""
+
+OPEN, MET = range(2)
+OVER: Final = -1
+"""Of a request: how many chains of its stage have not ended (`OVER`: nothing will come of it any more), and, in bits,
+whether any of those that have was answered (1) and whether any answer ends the request (2)."""
+
+
+class Legs(NamedTuple):
+    """Columns of legs: of those carried over from earlier itineraries, and behind them of the new ones."""
+
+    request: Ints
+    stage: Ints
+    station: Ints
+    service: Ints
+    after: Ints
+    delay: Ints
+    heeds: Bools
+    patience: Ints
+    timeout: Ints
+    queue_most: Ints
+    fails: Bools
+    tokens: Ints
+    ends: Bools
+
+
+class Log(NamedTuple):
+    """Columns of their log."""
+
+    joined: Ints
+    started: Ints
+    ended: Ints
+    outcome: NDArray[np.int8]
+
+
+class World(NamedTuple):
+    """All that the loop works on.
+
+    `follower` is the next leg of a leg's chain, `behind` who waits behind it; -1 if nobody. `numbers` are those of the
+    carried legs in the whole run. An event of `pending` comes with a leg, or with -1 - station if it frees a server and
+    is nobody's end; a turn comes with its station, and the arrival of a carried request with its first leg.
+    """
+
+    legs: Legs
+    log: Log
+    follower: Ints
+    behind: Ints
+    requests: Ints
+    stations: Ints
+    limits: Ints
+    limits_of: Ints
+    weather: Ints
+    pending: Pending
+    numbers: Ints
+    at: Ints

@@ -143,7 +143,7 @@ def test_requests_that_all_come_at_once_are_played(tmp_path: Path) -> None:
     (tmp_path / "burst.csv").write_text("at,prompt,answer\n" + "0,500,20\n" * 120, encoding="utf-8")
     columns = {"arrival": "at", "input_tokens": "prompt", "output_tokens": "answer"}
     source = {"format": "columns", "file": "burst.csv", "columns": columns, "time_unit": "s"}
-    workload = {"arrivals": {"kind": "trace", "source": source}, "tasks": {"chat": TASKS["chat"]}}
+    workload = {"arrivals": {"kind": "trace", "source": source}, "tasks": TASKS, "mix": {"chat": 0.5, "code": 0.5}}
     changes = {"workload": workload, "patterns": [CASCADE], "run": {"replications": 2}}
     experiment = sim.from_mapping({**EXPERIMENT, **changes}, tmp_path)
     setting = Scene(experiment.spec, experiment.line_up, experiment.inputs())

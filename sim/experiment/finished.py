@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -27,7 +28,7 @@ from sim.version import __version__
 PATIENCE_S: Final = 5.0
 """Runs shorter than this are not worth the disk; they write only if they are interrupted."""
 
-_LAYOUT = 3
+_LAYOUT = 4
 _NAMES = ("segments", "tasks", "routes", "models")
 _NAME = re.compile(r"replication-(\d{1,9})\.npz")
 _DIGEST_BYTES = 32
@@ -93,7 +94,7 @@ def _arrays(outcomes: Sequence[Outcome]) -> Arrays:
     found: Arrays = {"count": np.array(len(outcomes))}
     for number, outcome in enumerate(outcomes):
         parts: Arrays = {
-            **{name: _text(getattr(outcome, name)) for name in _NAMES},
+            "names": _bytes({name: getattr(outcome, name) for name in _NAMES}),
             "window": _text([outcome.window.start_ns, outcome.window.end_ns]),
             "model_logs": _text([_flat(log) for log in outcome.model_logs]),
             "replicas": _text([outcome.replica_nano]),
@@ -135,7 +136,7 @@ def _outcome(arrays: Arrays) -> Outcome:
     start_ns, end_ns = _integers(arrays["window"])
     (replica_nano,) = _integers(arrays["replicas"])
     return Outcome(
-        **{name: tuple(arrays[name].tolist()) for name in _NAMES},
+        **{name: tuple(names) for name, names in json.loads(arrays["names"].tobytes()).items()},
         window=Window(start_ns, end_ns),
         sums={name: _integers(table) for name, table in _below(arrays, "sums").items()},
         durations=_samples(_below(arrays, "durations")),
@@ -181,6 +182,11 @@ def _below(arrays: Arrays, place: str) -> Arrays:
 
 def _text(values: Any) -> NDArray[np.str_]:
     return np.array(values, dtype=object).astype(np.str_) if len(values) else np.empty(0, dtype=np.str_)
+
+
+def _bytes(names: Mapping[str, Sequence[str]]) -> NDArray[np.uint8]:
+    """Write names as JSON: NumPy's own text loses a NUL at the end of a name."""
+    return np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
 
 
 def _integers(text: NDArray[Any]) -> Sums:

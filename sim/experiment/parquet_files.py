@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class ParquetFile:
 
     def add(self, columns: Columns) -> int:
         """Append a part and return its number of rows."""
-        arrays = {name: pa.array(column) for name, column in columns.items()}
+        arrays = {name: _array(column) for name, column in columns.items()}
         fields = [_field(name, array.type, self._units.get(name, "")) for name, array in arrays.items()]
         table = pa.table(list(arrays.values()), schema=pa.schema(fields))
         if self._writer is None:
@@ -59,6 +60,11 @@ class ParquetFile:
         """Write the end of the file."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _array(column: Sequence[Any] | NDArray[Any]) -> Any:
+    """Give a column to Arrow; objects are text, even where there are none to tell by."""
+    return pa.array(column, type=pa.string() if getattr(column, "dtype", None) == np.dtype(object) else None)
 
 
 def _field(name: str, kind: Any, unit: str) -> Any:

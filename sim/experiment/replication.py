@@ -71,7 +71,7 @@ class Replication:
                 for log in play.advance(until_ns):
                     yield name, log
             if report is not None and until_ns is not None:
-                report(until_ns / self._window.end_ns)
+                report(min(until_ns / max(self._window.end_ns, 1), 1.0))
 
     def _planned(self) -> Iterator[tuple[Answers, list[Plan], int | None]]:
         """Yield, chunk by chunk, all answers, the plans of all patterns, and when the next chunk begins to arrive."""

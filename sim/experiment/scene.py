@@ -24,7 +24,7 @@ from sim.workload.requests import CHUNK, Inputs, Requests, draw_requests
 from sim.workload.sources import Horizon, last_arrival
 
 MOST_EXACT = 1 << 18
-"""Observations per pattern, over all replications, of which quantiles are exact; beyond, histograms stand for them."""
+"""Observations per pattern that are kept, in equal parts for the replications; beyond, histograms stand for them."""
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def quantile(sample: Sample, q: float) -> float:
 
 
 def quantiles(sample: Sample, shares: Sequence[float]) -> list[float]:
-    """Give a quantile of the sample for each share; of a histogram the middle of the bucket it lies in.
+    """Give a quantile of the sample for each share; of a histogram where it would lie in its bucket.
 
     A share counts as the decimal it is written as, so that 0.07 of 100 observations is the seventh, which in binary
     arithmetic it is not. ValueError for a share outside (0, 1), an empty sample or a NaN.

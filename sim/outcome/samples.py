@@ -182,7 +182,7 @@ class _Counter:
 
     def _make_room(self, low: int, high: int) -> None:
         """Widen the table, by whole octaves, so that it reaches from `low` to `high`."""
-        octave = 512
+        octave = 1024
         before = self._open
         if before.shape[1] and self._lowest <= low and high < self._lowest + before.shape[1]:
             return

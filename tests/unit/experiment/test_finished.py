@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -66,6 +67,15 @@ def test_histograms_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     kept.add(1, outcomes)
     kept.save()
     assert shown(Finished(tmp_path, HASH).load()[1]) == shown(outcomes)
+
+
+def test_names_are_read_back_whatever_is_in_them(tmp_path: Path) -> None:
+    """If names end in NUL or hold anything else, they are read back as they were, and apart from each other."""
+    names = ("a\0", "a", "", "b/c", "d\ne", "\N{SNOWMAN}")
+    kept = Finished(tmp_path, HASH)
+    kept.add(0, [dataclasses.replace(outcome, tasks=names) for outcome in outcomes_of(0)])
+    kept.save()
+    assert {outcome.tasks for outcome in Finished(tmp_path, HASH).load()[0]} == {names}
 
 
 def test_a_long_run_saves_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

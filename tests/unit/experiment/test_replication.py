@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,3 +136,20 @@ def test_an_error_while_planning_ahead_is_the_error_of_the_run(monkeypatch: pyte
     monkeypatch.setattr(Scene, "answers", broken)
     with pytest.raises(ZeroDivisionError):
         play_replication(scene(), 0, "compiled", 2)
+
+
+def test_requests_that_all_come_at_once_are_played(tmp_path: Path) -> None:
+    """If every request of a trace comes at time 0, so that no time passes, chunks are played and progress is told."""
+    (tmp_path / "burst.csv").write_text("at,prompt,answer\n" + "0,500,20\n" * 120, encoding="utf-8")
+    columns = {"arrival": "at", "input_tokens": "prompt", "output_tokens": "answer"}
+    source = {"format": "columns", "file": "burst.csv", "columns": columns, "time_unit": "s"}
+    workload = {"arrivals": {"kind": "trace", "source": source}, "tasks": TASKS, "mix": {"chat": 0.5, "code": 0.5}}
+    changes = {"workload": workload, "patterns": [CASCADE], "run": {"replications": 2}}
+    experiment = sim.from_mapping({**EXPERIMENT, **changes}, tmp_path)
+    setting = Scene(experiment.spec, experiment.line_up, experiment.inputs())
+    told: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scene, "chunks", functools.partialmethod(Scene.chunks, size=50))
+        found = play_replication(setting, 0, "compiled", 1, told.append)
+    assert [outcome.requests for outcome in found] == [120] * len(found)
+    assert told == [0.0, 0.0]

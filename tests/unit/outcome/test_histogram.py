@@ -24,11 +24,11 @@ def ints(values: list[int]) -> np.typing.NDArray[np.int64]:
 
 @given(VALUES, st.integers(1, 999))
 def test_a_quantile_is_within_the_stated_error(values: list[int], thousandths: int) -> None:
-    """If a quantile is read off a histogram, it lies within 1/1024 of the exact one; below 1,024 it is exact."""
+    """If a quantile is read off a histogram, it lies within 1/1024 of the exact one; below 2,048 it is exact."""
     q = thousandths / 1000
     exact, found = quantile(ints(values), q), quantile(histogram_of(ints(values)), q)
     assert abs(found - exact) <= exact * RELATIVE_ERROR * (1 + 1e-9)
-    assert exact >= 1024 or found == exact
+    assert exact >= 2048 or found == exact
 
 
 @given(VALUES)
@@ -70,7 +70,9 @@ def test_an_interval_grows_by_the_error_of_the_histogram() -> None:
     assert found.upper - found.lower == pytest.approx(exact.upper - exact.lower, rel=0.2)
     equal = [Histogram(counted[0].buckets, counted[0].counts)] * 3
     (flat,) = quantile_intervals(equal, [0.5]) or []
-    assert (flat.lower, flat.upper) == (flat.value * (1 - RELATIVE_ERROR), flat.value * (1 + RELATIVE_ERROR))
+    assert flat.lower is not None
+    assert flat.upper is not None
+    assert flat.upper - flat.value >= flat.value * RELATIVE_ERROR * (1 - 1e-9)
 
 
 def test_a_mixture_of_both_is_read_as_histograms() -> None:
@@ -90,3 +92,19 @@ def test_a_ratio_grows_by_both_errors() -> None:
     assert found.upper is not None
     assert found.value == 1
     assert found.upper - 1 == pytest.approx(2 * RELATIVE_ERROR, rel=2e-3)
+
+
+def test_two_replications_are_covered_as_well() -> None:
+    """If two replications lie within a bucket of each other, their interval still covers 95 times in 100 (400 runs)."""
+    rng = np.random.default_rng(11)
+    exact, hits, runs = 2.0**30, 0, 400
+    for _ in range(runs):
+        centres = exact * (1 + 0.0016 * rng.standard_normal(2))
+        counted = [
+            histogram_of((centre + rng.uniform(-0.2, 0.2, 3_001) * exact).astype(np.int64)) for centre in centres
+        ]
+        (found,) = quantile_intervals(counted, [0.5]) or []
+        assert found.lower is not None
+        assert found.upper is not None
+        hits += found.lower <= exact <= found.upper
+    assert hits / runs > 0.95 - 4.6 * (0.95 * 0.05 / runs) ** 0.5

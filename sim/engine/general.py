@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from sim.columns import Bools, Ints
 from sim.engine import general_kernel
 from sim.engine import general_world as of
+from sim.engine.general_check import is_valid
 from sim.engine.general_world import Legs, Log, World
 from sim.engine.kernel import DONE, FIRST_ARRIVAL, Pending
 from sim.engine.log import LegLog
@@ -51,14 +53,14 @@ class General:
 
     def advance(self, itinerary: Itinerary, until_ns: int | None) -> list[LegLog]:
         """Take in the next requests and play all that happens before `until_ns`, or all there is."""
-        first = self._intake.take(itinerary, until_ns)
         conditions = itinerary.conditions
-        if conditions is None:
-            raise ValueError("an itinerary without conditions follows one that has some")
+        assert conditions is not None  # noqa: S101 - the caller plays those without
+        arrival, legs = _plain(itinerary.arrival_ns), _legs(itinerary, conditions)
+        valid = is_valid(itinerary, conditions, arrival, _plain(itinerary.servers), legs)
+        first = self._intake.take(itinerary, until_ns, checked=valid)
         if self._system is None:
             self._system = _system(itinerary, conditions)
-        world = self._world(itinerary, conditions, first[0])
-        world = self._play(world, _plain(itinerary.arrival_ns), until_ns, first[1])
+        world = self._play(self._world(legs, itinerary.requests, first[0]), arrival, until_ns, first[1])
         if until_ns is None and np.any(world.requests[world.legs.request, of.OPEN] != of.OVER):
             raise ValueError("a leg would end after the last nanosecond of a 64-bit clock")
         carried = len(self._under_way.row)
@@ -72,14 +74,14 @@ class General:
             done.append(self._open.popleft()[1])
         return done
 
-    def _world(self, itinerary: Itinerary, conditions: Conditions, first_leg: int) -> World:
+    def _world(self, new: Legs, arriving: int, first_leg: int) -> World:
         """Put the new legs behind those under way."""
-        old, size = self._under_way, itinerary.legs
+        old, size = self._under_way, len(new.request)
         carried, requests = len(old.row), len(old.requests)
-        new = _legs(itinerary, conditions)
         at = np.zeros(of.AT_FIELDS, dtype=np.int64)
         at[of.ROW], at[of.SIZE], at[of.OFFSET], at[of.REQUESTS] = carried, self._size, first_leg - carried, requests
-        log = Log(*(np.full(size, -1, dtype=np.int64) for _ in range(3)), np.zeros(size, dtype=np.int8))
+        joined, started, ended = (np.full(size, -1, dtype=np.int64) for _ in range(3))
+        log = Log(joined, started, ended, np.zeros(size, dtype=np.int8))
         nobody = np.full(carried + size, -1, dtype=np.int64)
         follower, behind = nobody, nobody.copy()
         if carried:
@@ -88,7 +90,7 @@ class General:
             log = _joined(old.log, log)
             follower[:carried], behind[:carried] = old.follower, old.behind
         at[of.MOST] = _longest_run(new.request)
-        state = np.concatenate((old.requests, np.zeros((itinerary.requests, 2), dtype=np.int64)))
+        state = np.concatenate((old.requests, np.zeros((arriving, 2), dtype=np.int64)))
         assert self._system is not None  # noqa: S101 - laid out by the caller
         return World(new, log, follower, behind, state, *self._system, self._pending, old.numbers, at)
 
@@ -103,8 +105,7 @@ class General:
     def _note(self, log: Log) -> None:
         """Write what is known of the legs that were under way into the logs of their itineraries."""
         part, row = self._under_way.part, self._under_way.row
-        edges = np.flatnonzero(np.diff(part, prepend=-1, append=-1)) if len(part) else []
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in pairwise(_edges(part)):
             mine = self._open[int(part[begin]) - self._open[0][0]][1]
             to = row[begin:end]
             for name in Log._fields:
@@ -117,16 +118,17 @@ class General:
         kept = np.flatnonzero(world.requests[request, of.OPEN] != of.OVER)
         place = np.full(len(request) + 1, -1, dtype=np.int64)  # of each row among those kept; the last is for -1
         place[kept] = np.arange(len(kept))
-        requests, number = np.unique(request[kept], return_inverse=True)
-        legs = Legs(*(column[kept] for column in world.legs))
+        legs = Legs._make(column[kept] for column in world.legs)
+        edges = _edges(legs.request)
+        number = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
         came = kept[np.searchsorted(kept, carried) :] - carried
         before = kept[: len(kept) - len(came)]
         self._under_way = _UnderWay(
-            legs=legs._replace(request=number.astype(np.int64), after=place[legs.after]),
-            log=Log(*(column[kept] for column in world.log)),
+            legs=legs._replace(request=number, after=place[legs.after]),
+            log=Log._make(column[kept] for column in world.log),
             follower=place[world.follower[kept]],
             behind=place[world.behind[kept]],
-            requests=world.requests[requests],
+            requests=world.requests[legs.request[edges[:-1]]],
             numbers=np.concatenate((old.numbers[before], came + first_leg)),
             part=np.concatenate((old.part[before], np.full(len(came), self._parts, dtype=np.int64))),
             row=np.concatenate((old.row[before], came)),
@@ -145,7 +147,7 @@ _LOG_NAMES = {"joined": "joined_ns", "started": "started_ns", "ended": "ended_ns
 def _nothing() -> _UnderWay:
     none = np.empty(0, dtype=np.int64)
     false = np.empty(0, dtype=np.bool_)
-    legs = Legs(*(false if name in {"heeds", "fails", "ends"} else none for name in Legs._fields))
+    legs = Legs._make(false if name in {"heeds", "fails", "ends"} else none for name in Legs._fields)
     log = Log(none, none, none, np.empty(0, dtype=np.int8))
     return _UnderWay(legs, log, none, none, np.empty((0, 2), dtype=np.int64), none, none, none)
 
@@ -180,18 +182,24 @@ def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
 
 
 def _joined(first: _Columns, second: _Columns) -> _Columns:
-    return type(first)(*map(np.concatenate, zip(first, second, strict=True)))
+    return type(first)._make(np.concatenate(columns) for columns in zip(first, second, strict=True))  # type: ignore[arg-type]
 
 
 def _log(log: Log, carried: int) -> LegLog:
     """Give the log of the new legs, without holding on to the rest."""
-    return LegLog(*(column[carried:].copy() if carried else column for column in log))
+    new = log if not carried else Log._make(column[carried:].copy() for column in log)
+    return LegLog(*new)
 
 
 def _longest_run(request: Ints) -> int:
     """Count the legs of the request that has most."""
-    edges = np.flatnonzero(np.diff(request)) + 1
-    return int(np.diff(edges, prepend=0, append=len(request)).max())
+    return int(np.diff(_edges(request)).max(initial=0))
+
+
+def _edges(column: Ints) -> Ints:
+    """Give where runs of equal values begin, and where the last ends."""
+    inside = np.flatnonzero(column[1:] != column[:-1]) + 1
+    return np.concatenate(([0], inside, [len(column)])) if len(column) else np.zeros(1, dtype=np.int64)
 
 
 def _sift(world: World) -> int:

@@ -17,12 +17,11 @@ from naive_conditions import conditional
 
 from sim.engine import ENGINES, LegLog
 from sim.engine import play as play_on
-from sim.routing.conditions import NO_LIMIT, LegOutcome
+from sim.routing.conditions import NO_LIMIT
 from sim.routing.itinerary import UNLIMITED, Itinerary
 
 TIMES = st.sampled_from([0, 10, 20, 30, 40, 50])
 LASTING = st.sampled_from([10, 20, 30, 50])
-FEW = {"after": 0.5, "heeds": 0.5, "fails": 0.4, "ends": 0.2}
 
 on_every_engine = pytest.mark.parametrize("engine", list(ENGINES))
 examples = settings(max_examples=400, deadline=None, derandomize=True)

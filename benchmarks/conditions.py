@@ -11,16 +11,15 @@ import argparse
 import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
+from conditions_equality import parts_of, play_parts, same
 from systems import NS, PART
 from timing import cpu, in_turn, machine, ratios, short, spread, table
 
-from sim.engine import ENGINES, LegLog, play
-from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions
+from sim.engine import ENGINES, play
+from sim.routing.conditions import NO_LIMIT, NONE, Conditions
 from sim.routing.itinerary import Itinerary
 
 WHOLE, PARTS, REFERENCE = "compiled, whole", f"compiled, parts of {PART:,}", "reference (SimPy)"
@@ -75,44 +74,10 @@ def _exponential(chance: np.random.Generator, mean_s: float, size: int) -> np.nd
     return np.maximum(chance.exponential(mean_s * NS, size).astype(np.int64), 1)
 
 
-def in_parts(run: Itinerary, size: int = PART) -> list[tuple[Itinerary, int | None]]:
-    """Cut a run of the gateway into parts of `size` requests."""
-    conditions = run.conditions
-    assert conditions is not None  # noqa: S101 - the gateway has some
-    parts: list[tuple[Itinerary, int | None]] = []
-    for begin, end in pairwise([*range(0, run.requests, size), run.requests]):
-        legs = slice(begin * TRIES, end * TRIES)
-        columns = {name: getattr(conditions, name)[legs].copy() for name in LEG_COLUMNS}
-        columns["after"] = np.where(columns["after"] == NONE, NONE, columns["after"] - legs.start)
-        part = Itinerary(
-            arrival_ns=run.arrival_ns[begin:end],
-            servers=run.servers,
-            leg_request=run.leg_request[legs] - begin,
-            leg_stage=run.leg_stage[legs],
-            leg_station=run.leg_station[legs],
-            leg_service_ns=run.leg_service_ns[legs],
-            conditions=replace(conditions, **columns),
-        )
-        parts.append((part, int(run.arrival_ns[end]) if end < run.requests else None))
-    return parts
-
-
-def play_parts(parts: list[tuple[Itinerary, int | None]], engine: str = "compiled") -> LegLog:
-    """Play a run in parts; the log of all."""
-    player = ENGINES[engine]()
-    logs = [log for part, until_ns in parts for log in player.advance(part, until_ns)]
-    return LegLog(*(np.concatenate([getattr(log, name) for log in logs]) for name in LegLog.__slots__))
-
-
-def same(one: LegLog, other: LegLog) -> bool:
-    """Say whether two logs are equal on every column, outcomes included."""
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in LegLog.__slots__)
-
-
 def report(fast: int, slow: int, rounds: int) -> str:
     """Measure all three in turn; a table."""
     run, short_run = gateway(fast), gateway(slow)
-    parts = in_parts(run)
+    parts = parts_of(run, list(range(PART, fast, PART)))
 
     def timed(work: Callable[[], object], requests: int) -> Callable[[], float]:
         return lambda: 1e9 * cpu(work) / requests
@@ -146,7 +111,9 @@ def main() -> int:
     wanted = parser.parse_args()
     run = gateway(wanted.slow)
     expected = play(run, "reference")
-    equal = same(play(run, "compiled"), expected) and same(play_parts(in_parts(run, 777)), expected)
+    equal = same(play(run, "compiled"), expected) and same(
+        play_parts("compiled", parts_of(run, list(range(777, wanted.slow, 777)))), expected
+    )
     print(machine())
     print(report(wanted.fast, wanted.slow, wanted.rounds))
     tries = np.bincount(expected.outcome, minlength=7) if expected.outcome is not None else []

@@ -26,14 +26,18 @@ _at: Any = np.uintp
 
 @_njit(**kernel.options())
 def _valid(legs, is_named, most):
-    """Say whether the conditions of legs keep their contract; note the most tokens and time a leg of a station has."""
+    """Count the legs of the request that has most, if the conditions of legs keep their contract; else give -1.
+
+    Notes the most tokens and the longest time that a leg of each station has.
+    """
     sound = True
+    longest, first = 0, 0
     for row in range(len(legs.after)):
         here = _at(row)
         after = legs.after[here]
         if after != -1:
             if after < 0 or after >= row:
-                return False
+                return -1
             above = _at(after)
             sound = sound and not is_named[above]
             sound = sound and legs.request[above] == legs.request[here] and legs.stage[above] == legs.stage[here]
@@ -44,27 +48,36 @@ def _valid(legs, is_named, most):
         station = _at(legs.station[here])
         most[station, 0] = max(most[station, 0], legs.tokens[here])
         most[station, 1] = max(most[station, 1], legs.service[here])
-    return sound
+        if legs.request[here] != legs.request[_at(first)]:
+            first = row
+        longest = max(longest, row - first + 1)
+    return longest if sound else -1
 
 
-def is_valid(itinerary: Itinerary, conditions: Conditions, arrival: Ints, servers: Ints, legs: Legs) -> bool:
-    """Say whether all columns keep the contract; `arrival`, `servers` and `legs` are those of the itinerary, plain."""
+def longest_if_valid(
+    itinerary: Itinerary, conditions: Conditions, arrival: Ints, servers: Ints, legs: Legs
+) -> int | None:
+    """Count the legs of the request that has most, if all columns keep the contract; None leaves it to the contract.
+
+    `arrival`, `servers` and `legs` are those of the itinerary, plain.
+    """
     columns = [arrival, servers, *legs]
     kinds = [np.int64, np.int64, *(np.bool_ if name in _FLAGS else np.int64 for name in Legs._fields)]
     if any(column.dtype != kind or column.ndim != 1 for column, kind in zip(columns, kinds, strict=True)):
-        return False
+        return None
     if len({len(column) for column in legs}) != 1:
-        return False
+        return None
     most = np.zeros((len(servers), 2), dtype=np.int64)
     is_named = np.zeros(itinerary.legs, dtype=np.bool_)
     plain = kernel.Legs(legs.request, legs.stage, legs.station, legs.service)
-    if not kernel.valid(arrival, servers, plain) or not _valid(legs, is_named, most):
-        return False
+    longest = int(_valid(legs, is_named, most)) if kernel.valid(arrival, servers, plain) else -1
+    if longest < 0:
+        return None
     try:
         _with_a_leg_each(itinerary, conditions, most).check()
     except ValueError:
-        return False
-    return True
+        return None
+    return longest
 
 
 def _with_a_leg_each(itinerary: Itinerary, conditions: Conditions, most: Ints) -> Itinerary:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.columns import Bools, Ints
 from sim.engine import general_kernel
 from sim.engine import general_world as of
-from sim.engine.general_check import longest_if_valid
+from sim.engine.general_check import Check
 from sim.engine.general_system import laid_out
 from sim.engine.general_world import Legs, Log, World
 from sim.engine.kernel import DONE, FIRST_ARRIVAL, Pending
@@ -53,13 +53,14 @@ class General:
         self._parts = 0
         self._longest = 0
         self._rows = _Rows()
+        self._check = Check()
 
     def advance(self, itinerary: Itinerary, until_ns: int | None) -> list[LegLog]:
         """Take in the next requests and play all that happens before `until_ns`, or all there is."""
         conditions = itinerary.conditions
         assert conditions is not None  # noqa: S101 - the caller plays those without
         arrival, legs = _plain(itinerary.arrival_ns), _legs(itinerary, conditions)
-        longest = longest_if_valid(itinerary, conditions, arrival, _plain(itinerary.servers), legs)
+        longest = self._check.longest(itinerary, arrival, _plain(itinerary.servers), legs)
         first = self._intake.take(itinerary, until_ns, checked=longest is not None)
         self._longest = max(self._longest, _longest_run(legs.request) if longest is None else longest)
         if self._system is None:

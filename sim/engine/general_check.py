@@ -7,15 +7,17 @@ It lets pass only what `Itinerary.check` lets pass. What does not is left to tha
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any, Final
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from sim.columns import Ints
 from sim.engine import kernel
 from sim.engine.general_world import Legs
-from sim.routing.conditions import LEG_COLUMNS, Conditions
+from sim.routing.conditions import SHARED_COLUMNS, Conditions
 from sim.routing.itinerary import Itinerary
 
 _NO_LIMIT: Final = 2**62
@@ -54,33 +56,46 @@ def _valid(legs, is_named, most):
     return longest if sound else -1
 
 
-def longest_if_valid(
-    itinerary: Itinerary, conditions: Conditions, arrival: Ints, servers: Ints, legs: Legs
-) -> int | None:
-    """Count the legs of the request that has most, if all columns keep the contract; None leaves it to the contract.
+class Check:
+    """Checks the itineraries of a run; what they have in common is looked at once."""
 
-    `arrival`, `servers` and `legs` are those of the itinerary, plain.
-    """
-    columns = [arrival, servers, *legs]
-    kinds = [np.int64, np.int64, *(np.bool_ if name in _FLAGS else np.int64 for name in Legs._fields)]
-    if any(column.dtype != kind or column.ndim != 1 for column, kind in zip(columns, kinds, strict=True)):
-        return None
-    if len({len(column) for column in legs}) != 1:
-        return None
-    most = np.zeros((len(servers), 2), dtype=np.int64)
-    is_named = np.zeros(itinerary.legs, dtype=np.bool_)
-    plain = kernel.Legs(legs.request, legs.stage, legs.station, legs.service)
-    longest = int(_valid(legs, is_named, most)) if kernel.valid(arrival, servers, plain) else -1
-    if longest < 0:
-        return None
-    try:
-        _with_a_leg_each(itinerary, conditions, most).check()
-    except ValueError:
-        return None
-    return longest
+    def __init__(self) -> None:
+        self._tables: list[NDArray[Any]] = []
+        self._most: Ints = np.empty((0, 2), dtype=np.int64)
+
+    def longest(self, itinerary: Itinerary, arrival: Ints, servers: Ints, legs: Legs) -> int | None:
+        """Count the legs of the request that has most, if all columns keep the contract; None leaves it to that.
+
+        `arrival`, `servers` and `legs` are those of the itinerary, plain.
+        """
+        columns = [arrival, servers, *legs]
+        kinds = [np.int64, np.int64, *(np.bool_ if name in _FLAGS else np.int64 for name in Legs._fields)]
+        if any(column.dtype != kind or column.ndim != 1 for column, kind in zip(columns, kinds, strict=True)):
+            return None
+        if len({len(column) for column in legs}) != 1:
+            return None
+        most = np.zeros((len(servers), 2), dtype=np.int64)
+        is_named = np.zeros(itinerary.legs, dtype=np.bool_)
+        plain = kernel.Legs(legs.request, legs.stage, legs.station, legs.service)
+        longest = int(_valid(legs, is_named, most)) if kernel.valid(arrival, servers, plain) else -1
+        return longest if longest >= 0 and self._fits(itinerary, most) else None
+
+    def _fits(self, itinerary: Itinerary, most: Ints) -> bool:
+        """Say whether stations, limits and outages keep the contract for legs that have this at most."""
+        conditions = itinerary.conditions
+        tables = [itinerary.servers, *(getattr(conditions, name) for name in SHARED_COLUMNS)]
+        known = len(tables) == len(self._tables) and all(map(is_, tables, self._tables))
+        if known and np.all(most <= self._most):
+            return True
+        try:
+            _with_a_leg_each(itinerary, most).check()
+        except ValueError:
+            return False
+        self._tables, self._most = tables, most
+        return True
 
 
-def _with_a_leg_each(itinerary: Itinerary, conditions: Conditions, most: Ints) -> Itinerary:
+def _with_a_leg_each(itinerary: Itinerary, most: Ints) -> Itinerary:
     """Give an itinerary that has the same stations, limits and outages, and of each station's legs the most."""
     stations = len(most)
     number, zero = np.arange(stations, dtype=np.int64), np.zeros(stations, dtype=np.int64)
@@ -92,7 +107,7 @@ def _with_a_leg_each(itinerary: Itinerary, conditions: Conditions, most: Ints) -
         **dict.fromkeys(("patience_ns", "timeout_ns"), one),
         **dict.fromkeys(("heeds", "fails", "ends"), no),
     }
-    others = {name: getattr(conditions, name) for name in Conditions.__slots__ if name not in LEG_COLUMNS}
+    shared = {name: getattr(itinerary.conditions, name) for name in SHARED_COLUMNS}
     return Itinerary(
         arrival_ns=np.zeros(1, dtype=np.int64),
         servers=itinerary.servers,
@@ -100,5 +115,5 @@ def _with_a_leg_each(itinerary: Itinerary, conditions: Conditions, most: Ints) -
         leg_stage=zero,
         leg_station=number,
         leg_service_ns=np.maximum(most[:, 1], 1),
-        conditions=Conditions(**legs, **others),
+        conditions=Conditions(**legs, **shared),
     )

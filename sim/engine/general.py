@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from heapq import heappop, heappush
-from typing import TypeVar
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.columns import Bools, Ints
 from sim.engine import general_kernel
 from sim.engine import general_world as of
+from sim.engine.general_check import Check
+from sim.engine.general_system import laid_out
 from sim.engine.general_world import Legs, Log, World
 from sim.engine.kernel import DONE, FIRST_ARRIVAL, Pending
 from sim.engine.log import LegLog
 from sim.engine.parts import Intake
-from sim.routing.conditions import AS_USUAL, Conditions
+from sim.routing.conditions import Conditions
 from sim.routing.itinerary import Itinerary
 
 _ROOM = 256
-_Columns = TypeVar("_Columns", Legs, Log)
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 @dataclass(slots=True)
@@ -48,17 +51,21 @@ class General:
         self._under_way = _nothing()
         self._open: deque[tuple[int, LegLog]] = deque()
         self._parts = 0
+        self._longest = 0
+        self._rows = _Rows()
+        self._check = Check()
 
     def advance(self, itinerary: Itinerary, until_ns: int | None) -> list[LegLog]:
         """Take in the next requests and play all that happens before `until_ns`, or all there is."""
-        first = self._intake.take(itinerary, until_ns)
         conditions = itinerary.conditions
-        if conditions is None:
-            raise ValueError("an itinerary without conditions follows one that has some")
+        assert conditions is not None  # noqa: S101 - the caller plays those without
+        arrival, legs = _plain(itinerary.arrival_ns), _legs(itinerary, conditions)
+        longest = self._check.longest(itinerary, arrival, _plain(itinerary.servers), legs)
+        first = self._intake.take(itinerary, until_ns, checked=longest is not None)
+        self._longest = max(self._longest, _longest_run(legs.request) if longest is None else longest)
         if self._system is None:
-            self._system = _system(itinerary, conditions)
-        world = self._world(itinerary, conditions, first[0])
-        world = self._play(world, _plain(itinerary.arrival_ns), until_ns, first[1])
+            self._system = laid_out(itinerary, conditions)
+        world = self._play(self._world(legs, itinerary.requests, first[0]), arrival, until_ns, first[1])
         if until_ns is None and np.any(world.requests[world.legs.request, of.OPEN] != of.OVER):
             raise ValueError("a leg would end after the last nanosecond of a 64-bit clock")
         carried = len(self._under_way.row)
@@ -72,25 +79,30 @@ class General:
             done.append(self._open.popleft()[1])
         return done
 
-    def _world(self, itinerary: Itinerary, conditions: Conditions, first_leg: int) -> World:
+    def _world(self, new: Legs, arriving: int, first_leg: int) -> World:
         """Put the new legs behind those under way."""
-        old, size = self._under_way, itinerary.legs
+        old, size = self._under_way, len(new.request)
         carried, requests = len(old.row), len(old.requests)
-        new = _legs(itinerary, conditions)
         at = np.zeros(of.AT_FIELDS, dtype=np.int64)
         at[of.ROW], at[of.SIZE], at[of.OFFSET], at[of.REQUESTS] = carried, self._size, first_leg - carried, requests
-        log = Log(*(np.full(size, -1, dtype=np.int64) for _ in range(3)), np.zeros(size, dtype=np.int8))
-        nobody = np.full(carried + size, -1, dtype=np.int64)
-        follower, behind = nobody, nobody.copy()
+        at[of.MOST] = self._longest
+        joined, started, ended = (np.full(carried + size, -1, dtype=np.int64) for _ in range(3))
+        log = Log(joined, started, ended, np.zeros(carried + size, dtype=np.int8))
+        for name in Log._fields:
+            getattr(log, name)[:carried] = getattr(old.log, name)
+        legs = new
         if carried:
-            after = np.where(new.after < 0, -1, new.after + carried)
-            new = _joined(old.legs, new._replace(request=new.request + requests, after=after))
-            log = _joined(old.log, log)
-            follower[:carried], behind[:carried] = old.follower, old.behind
-        at[of.MOST] = _longest_run(new.request)
-        state = np.concatenate((old.requests, np.zeros((itinerary.requests, 2), dtype=np.int64)))
+            legs = Legs._make(map(self._rows.joined, Legs._fields, old.legs, new))
+            legs.request[carried:] += requests
+            legs.after[carried:] += carried
+            legs.after[carried:][legs.after[carried:] < carried] = -1
+        nobody = self._rows.empty("nobody", size)
+        nobody[:] = -1
+        follower = self._rows.joined("follower", old.follower, nobody)
+        behind = self._rows.joined("behind", old.behind, nobody)
+        state = np.concatenate((old.requests, np.zeros((arriving, 2), dtype=np.int64)))
         assert self._system is not None  # noqa: S101 - laid out by the caller
-        return World(new, log, follower, behind, state, *self._system, self._pending, old.numbers, at)
+        return World(legs, log, follower, behind, state, *self._system, self._pending, old.numbers, at)
 
     def _play(self, world: World, arrival: Ints, until_ns: int | None, first_request: int) -> World:
         """Run the loop, with room where it lacks it."""
@@ -103,8 +115,7 @@ class General:
     def _note(self, log: Log) -> None:
         """Write what is known of the legs that were under way into the logs of their itineraries."""
         part, row = self._under_way.part, self._under_way.row
-        edges = np.flatnonzero(np.diff(part, prepend=-1, append=-1)) if len(part) else []
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in pairwise(_edges(part)):
             mine = self._open[int(part[begin]) - self._open[0][0]][1]
             to = row[begin:end]
             for name in Log._fields:
@@ -113,30 +124,48 @@ class General:
     def _carry(self, world: World, first_leg: int) -> None:
         """Keep the legs of requests that are not over, and let go of the others."""
         old, request = self._under_way, world.legs.request
-        carried = len(old.row)
-        kept = np.flatnonzero(world.requests[request, of.OPEN] != of.OVER)
-        place = np.full(len(request) + 1, -1, dtype=np.int64)  # of each row among those kept; the last is for -1
-        place[kept] = np.arange(len(kept))
-        requests, number = np.unique(request[kept], return_inverse=True)
-        legs = Legs(*(column[kept] for column in world.legs))
-        came = kept[np.searchsorted(kept, carried) :] - carried
-        before = kept[: len(kept) - len(came)]
+        kept = _rows_of(np.flatnonzero(world.requests[:, of.OPEN] != of.OVER), request)
+        legs = Legs._make(column[kept] for column in world.legs)
+        edges = _edges(legs.request)
+        number = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+        old_ones = int(np.searchsorted(kept, len(old.row)))
+        came, before = kept[old_ones:] - len(old.row), kept[:old_ones]
         self._under_way = _UnderWay(
-            legs=legs._replace(request=number.astype(np.int64), after=place[legs.after]),
-            log=Log(*(column[kept] for column in world.log)),
-            follower=place[world.follower[kept]],
-            behind=place[world.behind[kept]],
-            requests=world.requests[requests],
+            legs=legs._replace(request=number, after=_place(legs.after, kept)),
+            log=Log._make(column[kept] for column in world.log),
+            follower=_place(world.follower[kept], kept),
+            behind=_place(world.behind[kept], kept),
+            requests=world.requests[legs.request[edges[:-1]]],
             numbers=np.concatenate((old.numbers[before], came + first_leg)),
             part=np.concatenate((old.part[before], np.full(len(came), self._parts, dtype=np.int64))),
             row=np.concatenate((old.row[before], came)),
         )
-        for field in (of.LINE, of.LINE_END, of.QUEUE, of.QUEUE_END):
-            world.stations[:, field] = place[world.stations[:, field]]
+        ends = [of.LINE, of.LINE_END, of.QUEUE, of.QUEUE_END]
+        world.stations[:, ends] = _place(world.stations[:, ends], kept)
         self._size = _sift(world)
         rank, row = self._pending.rank[: self._size], self._pending.row[: self._size]
         of_leg = (row >= 0) & ((rank < of.TURNS) | (rank >= FIRST_ARRIVAL))
-        row[of_leg] = place[row[of_leg]]
+        row[of_leg] = _place(row[of_leg], kept)
+
+
+class _Rows:
+    """Memory for columns that each itinerary needs anew, and that are let go of before the next comes."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, NDArray[Any]] = {}
+
+    def empty(self, name: str, size: int, kind: Any = np.int64) -> NDArray[Any]:
+        """Give room for a column."""
+        column = self._columns.get(name)
+        if column is None or len(column) < size:
+            column = self._columns[name] = np.empty(size + size // 8, dtype=kind)
+        return column[:size]
+
+    def joined(self, name: str, first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+        """Give a column that consists of these two."""
+        column = self.empty(name, len(first) + len(second), second.dtype)
+        column[: len(first)], column[len(first) :] = first, second
+        return column
 
 
 _LOG_NAMES = {"joined": "joined_ns", "started": "started_ns", "ended": "ended_ns", "outcome": "outcome"}
@@ -145,7 +174,7 @@ _LOG_NAMES = {"joined": "joined_ns", "started": "started_ns", "ended": "ended_ns
 def _nothing() -> _UnderWay:
     none = np.empty(0, dtype=np.int64)
     false = np.empty(0, dtype=np.bool_)
-    legs = Legs(*(false if name in {"heeds", "fails", "ends"} else none for name in Legs._fields))
+    legs = Legs._make(false if name in {"heeds", "fails", "ends"} else none for name in Legs._fields)
     log = Log(none, none, none, np.empty(0, dtype=np.int8))
     return _UnderWay(legs, log, none, none, np.empty((0, 2), dtype=np.int64), none, none, none)
 
@@ -179,19 +208,33 @@ def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
     )
 
 
-def _joined(first: _Columns, second: _Columns) -> _Columns:
-    return type(first)(*map(np.concatenate, zip(first, second, strict=True)))
-
-
 def _log(log: Log, carried: int) -> LegLog:
-    """Give the log of the new legs, without holding on to the rest."""
-    return LegLog(*(column[carried:].copy() if carried else column for column in log))
+    """Give the log of the new legs, without holding on to much more."""
+    new = Log._make(column[carried:] for column in log)
+    return LegLog(*(new if carried <= len(new.joined) else Log._make(column.copy() for column in new)))
+
+
+def _rows_of(requests: Ints, request: Ints) -> Ints:
+    """Give the rows of some requests, in order."""
+    first, end = (np.searchsorted(request, requests, side=side) for side in _SIDES)
+    length = end - first
+    return np.repeat(first - (np.cumsum(length) - length), length) + np.arange(length.sum())
+
+
+def _place(rows: Ints, kept: Ints) -> Ints:
+    """Say where rows are among those that are kept; -1 stays."""
+    return np.where(rows < 0, -1, np.searchsorted(kept, rows))
 
 
 def _longest_run(request: Ints) -> int:
     """Count the legs of the request that has most."""
-    edges = np.flatnonzero(np.diff(request)) + 1
-    return int(np.diff(edges, prepend=0, append=len(request)).max())
+    return int(np.diff(_edges(request)).max(initial=0))
+
+
+def _edges(column: Ints) -> Ints:
+    """Give where runs of equal values begin, and where the last ends."""
+    inside = np.flatnonzero(column[1:] != column[:-1]) + 1
+    return np.concatenate(([0], inside, [len(column)])) if len(column) else np.zeros(1, dtype=np.int64)
 
 
 def _sift(world: World) -> int:
@@ -223,53 +266,3 @@ def _roomier(world: World) -> World:
     for new, old in zip(wide, world.pending, strict=True):
         new[: len(old)] = old
     return world._replace(pending=wide)
-
-
-def _system(itinerary: Itinerary, conditions: Conditions) -> tuple[Ints, Ints, Ints, Ints]:
-    """Lay out the stations, the limits, those of each station, and the weather there."""
-    limits = np.zeros((len(conditions.limit_burst_ns), of.LIMIT_FIELDS), dtype=np.int64)
-    limits[:, of.BY_TOKENS] = conditions.limit_of_tokens
-    limits[:, of.PERIOD] = conditions.limit_period_ns
-    limits[:, of.PER] = conditions.limit_per_period
-    limits[:, of.BURST] = conditions.limit_burst_ns
-    stations = np.zeros((len(itinerary.servers), of.STATION_FIELDS), dtype=np.int64)
-    number = np.arange(len(stations))
-    stations[:, of.SERVERS] = itinerary.servers
-    for field in (of.LINE, of.LINE_END, of.QUEUE, of.QUEUE_END):
-        stations[:, field] = -1
-    stations[:, of.TURN] = of.NEVER
-    stations[:, of.BALANCE] = conditions.budget_most
-    stations[:, of.BUDGET] = conditions.budget
-    stations[:, of.BUDGET_MOST] = conditions.budget_most
-    stations[:, of.CANCELS] = conditions.cancels
-    stations[:, of.REJECTS] = conditions.rejects
-    where, which = conditions.station_limit.T
-    stations[:, of.LIMITS] = np.searchsorted(where, number)
-    stations[:, of.LIMITS_END] = np.searchsorted(where, number, side="right")
-    weather: list[tuple[int, int, int]] = []
-    for station in np.unique(conditions.outage_station).tolist():
-        stations[station, of.WEATHER] = len(weather)
-        weather += _stretches(conditions, conditions.outage_station == station)
-        stations[station, of.WEATHER_END] = len(weather)
-    return stations, limits, which.copy(), np.array(weather, dtype=np.int64).reshape(-1, of.WEATHER_FIELDS)
-
-
-def _stretches(conditions: Conditions, mine: Bools) -> list[tuple[int, int, int]]:
-    """Cut time where an outage of a station starts or ends: what holds from there on, of those that overlap."""
-    start, end = conditions.outage_start_ns[mine].tolist(), conditions.outage_end_ns[mine].tolist()
-    slowdown = conditions.outage_slowdown[mine].tolist()
-    stretches = [(of.NEVER, 0, AS_USUAL)]
-    down_until = of.NEVER
-    slow: list[tuple[int, int, int]] = []  # (-row, end, slowdown) of the brown-outs: the last comes first
-    begun = 0
-    for now in sorted({*start, *end}):
-        while begun < len(start) and start[begun] <= now:
-            if slowdown[begun] == 0:
-                down_until = max(down_until, end[begun])
-            else:
-                heappush(slow, (-begun, end[begun], slowdown[begun]))
-            begun += 1
-        while slow and slow[0][1] <= now:
-            heappop(slow)
-        stretches.append((now, int(now < down_until), slow[0][2] if slow else AS_USUAL))
-    return stretches

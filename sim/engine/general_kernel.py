@@ -1,11 +1,8 @@
 """The loop of the compiled engine where there are conditions: one event after the other, by time and then rank.
 
 With limits, patience and timeouts it is no longer known at its joining when a leg will start, so this loop takes the
-events as `sim.engine.order` puts them, and does at each what `sim.routing.conditions` says. What can be known early is:
-once a server takes a leg, it is settled when the leg will end and how. So only events that will matter are scheduled:
-a completion that a timeout comes before frees a server at most, and a timeout is scheduled only if it comes before the
-completion. What may come too late are the timers of those who wait and the turns of heads of lines; those that do find
-it out.
+events as `sim.engine.order` puts them, and does at each what `sim.routing.conditions` says. Arrivals are taken from
+their sorted column, and all other events from a heap.
 
 Events beyond the 64-bit clock are not scheduled. A request that needs one is not over when no event is left.
 """
@@ -15,220 +12,54 @@ Events beyond the 64-bit clock are not scheduled. A request that needs one is no
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numba import njit
 
+from sim.engine import general_rules as rules
 from sim.engine import kernel
-from sim.engine.general_world import *
-from sim.engine.kernel import DONE, FIRST_ARRIVAL, FIRST_RANK, LATEST
+from sim.engine.general_rules import call, part
+from sim.engine.general_world import (
+    ABANDONED,
+    BUSY,
+    CANCELS,
+    GIVING_UP,
+    GROW,
+    IN_LINE,
+    IN_QUEUE,
+    JOINING,
+    LIMITS,
+    LIMITS_END,
+    LINE,
+    MET,
+    MOST,
+    NEED,
+    NEVER,
+    NUMBER,
+    OPEN,
+    OVER,
+    QUEUE,
+    REQUESTS,
+    ROW,
+    SERVERS,
+    SIZE,
+    TIMED_OUT,
+    TURN,
+    TURNS,
+    WAITING,
+    WELL,
+)
+from sim.engine.kernel import DONE, FIRST_ARRIVAL
 
-_njit: Any = njit  # its types know neither `_nrt` nor `forceinline`
-_loop = _njit(**kernel.options())
-_part = _njit(**kernel.options(), forceinline=True)
+_njit: Any = njit  # its types do not know `_nrt`
 _at: Any = np.uintp
 """Marks an index that is not negative, as in the other loop."""
 
 
-@_part
-def _schedule(pending, at, now, span, rank, row):
-    """Let something happen in `span` from now, if the clock goes so far."""
-    if now <= LATEST - span:
-        size = at[SIZE]
-        kernel.push(pending, size, now + span, rank, row)
-        at[SIZE] = size + 1
-
-
-@_part
-def _number(numbers, at, leg):
-    """Give the number of a leg in the whole run."""
-    return numbers[_at(leg)] if leg < len(numbers) else leg + at[OFFSET]
-
-
-@_part
-def _cost(limits, limit, tokens):
-    """Say what a leg takes from a limit, in nanoseconds."""
-    many = tokens if limits[limit, BY_TOKENS] else 1
-    per = limits[limit, PER]
-    return min((many * limits[limit, PERIOD] + (per - 1)) // per, limits[limit, BURST])
-
-
-@_part
-def _level(limits, limit, now):
-    """Say how far ahead of now a limit is taken."""
-    level = limits[limit, LEVEL]
-    return max(0, level - (now - limits[limit, SINCE])) if level > 0 else 0
-
-
-@_part
-def _wait_for_room(limits, limits_of, first, end, tokens, now):
-    """Say for how long some limit will not have room for a leg if nobody else comes; 0 if all have it."""
-    wait = 0
-    for place in range(first, end):
-        limit = _at(limits_of[_at(place)])
-        wait = max(wait, _level(limits, limit, now) + _cost(limits, limit, tokens) - limits[limit, BURST])
-    return wait
-
-
-@_part
-def _take(limits, limits_of, first, end, tokens, now):
-    """Take from all limits what a leg costs."""
-    for place in range(first, end):
-        limit = _at(limits_of[_at(place)])
-        limits[limit, LEVEL] = _level(limits, limit, now) + _cost(limits, limit, tokens)
-        limits[limit, SINCE] = now
-
-
-@_part
-def _weather(stations, weather, station, now):
-    """Find the stretch of time of a station that now lies in; time never goes back."""
-    place, end = stations[station, WEATHER], stations[station, WEATHER_END]
-    while place + 1 < end and weather[_at(place + 1), FROM] <= now:
-        place += 1
-    stations[station, WEATHER] = place
-    return _at(place)
-
-
-@_part
-def _append(stations, behind, first, station, leg):
-    """Put a leg at the end of the line or queue of a station, whose first is in field `first` and whose last behind."""
-    behind[_at(leg)] = -1
-    if stations[station, first] < 0:
-        stations[station, first] = leg
-    else:
-        behind[_at(stations[station, first + 1])] = leg
-    stations[station, first + 1] = leg
-
-
-@_part
-def _next(leg, behind, outcome, waits):
-    """Find who waits from `leg` on: those who left are passed over."""
-    while leg >= 0 and outcome[_at(leg)] != waits:
-        leg = behind[_at(leg)]
-    return leg
-
-
-@_part
-def _look(world, station, now):
-    """Schedule the turn of the head of a line."""
-    stations, at = world.stations, world.at
-    leg = stations[station, LINE]
-    if leg < 0:
-        stations[station, TURN] = NEVER
-        return
-    first, end = stations[station, LIMITS], stations[station, LIMITS_END]
-    wait = _wait_for_room(world.limits, world.limits_of, first, end, world.legs.tokens[_at(leg)], now)
-    if now > LATEST - wait:
-        stations[station, TURN] = NEVER
-    elif stations[station, TURN] != now + wait:  # else it is scheduled: for the head that has just left
-        stations[station, TURN] = now + wait
-        _schedule(world.pending, at, now, wait, TURNS + np.int64(station), np.int64(station))
-
-
-@_part
-def _start(world, leg, now):
-    """Let a server take a leg, which settles when it ends and how."""
-    legs, log, stations = world.legs, world.log, world.stations
-    pending, at = world.pending, world.at
-    row = _at(leg)
-    station = _at(legs.station[row])
-    limited = stations[station, SERVERS] > 0
-    if limited:
-        stations[station, BUSY] += 1
-    service = legs.service[row]
-    if stations[station, WEATHER_END] > 0:
-        slowdown = world.weather[_weather(stations, world.weather, station, now), SLOWDOWN]
-        if slowdown != AS_USUAL:
-            service = service * slowdown // AS_USUAL
-    number = _number(world.numbers, at, leg)
-    timeout = legs.timeout[row]
-    left = timeout - (now - log.joined[row])
-    waited = log.outcome[row] != NOT_TRIED
-    log.started[row] = now
-    if timeout < NO_LIMIT and service > left:
-        log.outcome[row] = TIMED_OUT
-        if now <= LATEST - left:
-            log.ended[row] = now + left
-        if not waited or timeout > legs.patience[row]:  # else its timer while it waited is that of the timeout
-            _schedule(pending, at, now, left, GIVING_UP + number, leg)
-        if limited and not stations[station, CANCELS]:
-            _schedule(pending, at, now, service, FIRST_RANK + number, -1 - legs.station[row])
-    else:
-        log.outcome[row] = FAILED if legs.fails[row] else WELL
-        if now <= LATEST - service:
-            log.ended[row] = now + service
-        _schedule(pending, at, now, service, FIRST_RANK + number, leg)
-
-
-@_part
-def _join(world, leg, now):
-    """Let a leg join its station; -1, or if it has ended already, for how long it has to wait for another try."""
-    legs, log, stations, at = world.legs, world.log, world.stations, world.at
-    row = _at(leg)
-    station = _at(legs.station[row])
-    log.joined[row] = now
-    outcome, wait = NOT_TRIED, 0
-    budget = stations[station, BUDGET]
-    if budget < NO_LIMIT:
-        after = legs.after[row]
-        if after < 0:
-            stations[station, BALANCE] = min(stations[station, BALANCE] + budget, stations[station, BUDGET_MOST])
-        elif legs.station[_at(after)] == legs.station[row]:
-            if stations[station, BALANCE] < AS_USUAL:
-                outcome = DENIED
-            else:
-                stations[station, BALANCE] -= AS_USUAL
-    passes, starts = True, True
-    if outcome == NOT_TRIED and stations[station, WEATHER_END] > 0:
-        if world.weather[_weather(stations, world.weather, station, now), IS_DOWN]:
-            outcome = FAILED
-    first, end = stations[station, LIMITS], stations[station, LIMITS_END]
-    if outcome == NOT_TRIED:
-        if first < end:
-            wait = _wait_for_room(world.limits, world.limits_of, first, end, legs.tokens[row], now)
-            passes = wait == 0 and stations[station, LINE] < 0
-        servers = stations[station, SERVERS]
-        starts = passes and (servers == 0 or stations[station, BUSY] < servers)
-        if not starts and stations[station, WAITING] >= legs.queue_most[row]:
-            outcome, wait = REJECTED, 0
-        elif not passes and stations[station, REJECTS]:
-            outcome = REJECTED
-    if outcome != NOT_TRIED:
-        log.started[row] = now
-        log.ended[row] = now
-        log.outcome[row] = outcome
-        return wait
-    if passes and first < end:
-        _take(world.limits, world.limits_of, first, end, legs.tokens[row], now)
-    if starts:
-        _start(world, leg, now)
-        return -1
-    stations[station, WAITING] += 1
-    span = min(legs.patience[row], legs.timeout[row])
-    if span < NO_LIMIT:
-        _schedule(world.pending, at, now, span, GIVING_UP + _number(world.numbers, at, leg), leg)
-    if passes:
-        log.outcome[row] = IN_QUEUE
-        _append(stations, world.behind, QUEUE, station, leg)
-    else:
-        log.outcome[row] = IN_LINE
-        _append(stations, world.behind, LINE, station, leg)
-        if stations[station, LINE] == leg:
-            _look(world, station, now)
-    return -1
-
-
-@_part
-def _behind(legs, row):
-    """Find the first row behind the stage at `row`."""
-    request, stage = legs.request[_at(row)], legs.stage[_at(row)]
-    while row < len(legs.request) and legs.request[_at(row)] == request and legs.stage[_at(row)] == stage:
-        row += 1
-    return row
-
-
-@_part
+@part
 def _behind_request(legs, row):
     """Find the first row behind the request at `row`."""
     request = legs.request[_at(row)]
@@ -237,20 +68,29 @@ def _behind_request(legs, row):
     return row
 
 
-@_part
+@part
 def _forget_who_left(world, station, first, waits):
     """Take those who left out of a line or queue, so that the rest of what is known of them can be let go of."""
     stations, behind, outcome = world.stations, world.behind, world.log.outcome
-    leg = _next(stations[station, first], behind, outcome, waits)
+    leg = rules.next_of(stations[station, first], behind, outcome, waits)
     stations[station, first] = leg
     while leg >= 0:
-        then = _next(behind[_at(leg)], behind, outcome, waits)
+        then = rules.next_of(behind[_at(leg)], behind, outcome, waits)
         behind[_at(leg)] = then
         stations[station, first + 1] = leg
         leg = then
 
 
-@_part
+@part
+def _behind(legs, row):
+    """Find the first row behind the stage at `row`."""
+    request, stage = legs.request[_at(row)], legs.stage[_at(row)]
+    while row < len(legs.request) and legs.request[_at(row)] == request and legs.stage[_at(row)] == stage:
+        row += 1
+    return row
+
+
+@part
 def _begin(world, row):
     """Begin with the stage at `row`: count its chains, and note who follows whom. Gives the row behind it."""
     end = _behind(world.legs, row)
@@ -267,7 +107,7 @@ def _begin(world, row):
     return end
 
 
-@_part
+@part
 def _move_on(world, ended, joining, row, now):
     """Let a client go on whose leg has ended, or joins after its delay, or whose stage at `row` begins (else: -1)."""
     legs, requests, at = world.legs, world.requests, world.at
@@ -291,15 +131,15 @@ def _move_on(world, ended, joining, row, now):
                 if delay == 0:
                     joining = follower
                 else:
-                    number = _number(world.numbers, at, follower)
-                    _schedule(world.pending, at, now, delay, JOINING + number, follower)
+                    number = rules.number_of(world.numbers, at, follower)
+                    rules.schedule(world.pending, at, now, delay, JOINING + number, follower)
             ended = -1
         while joining < 0 and row < end:  # the next chain of a stage that begins
             if legs.after[_at(row)] < 0:
                 joining = row
             row += 1
         if joining >= 0:
-            wait = _join(world, joining, now)
+            wait = rules.join(world, joining, now)
             if wait >= 0:
                 ended = joining
             joining = -1
@@ -314,7 +154,7 @@ def _move_on(world, ended, joining, row, now):
             end = _begin(world, row)
 
 
-@_part
+@call
 def _give_up(world, leg, now):
     """Let a leg leave that waits, or whose timeout has come. Gives the station whose server is free by that, or -1.
 
@@ -327,48 +167,47 @@ def _give_up(world, leg, now):
     outcome = log.outcome[row]
     if outcome == TIMED_OUT and log.ended[row] == now:
         return number if stations[station, CANCELS] and stations[station, SERVERS] > 0 else -1, leg
-    if outcome != IN_LINE and outcome != IN_QUEUE:
+    if outcome not in (IN_LINE, IN_QUEUE):
         return -1, -1
     log.started[row] = now
     log.ended[row] = now
     log.outcome[row] = ABANDONED
     stations[station, WAITING] -= 1
-    if outcome == IN_LINE:
-        if stations[station, LINE] == leg:
-            stations[station, LINE] = _next(leg, world.behind, log.outcome, IN_LINE)
-            _look(world, station, now)
+    if outcome == IN_LINE and stations[station, LINE] == leg:
+        stations[station, LINE] = rules.next_of(leg, world.behind, log.outcome, IN_LINE)
+        rules.look(world, station, now)
     return -1, leg
 
 
-@_part
+@call
 def _turn(world, station, now):
-    """Let the head of a line pass if all limits have room, and look when the next has its turn. Gives who starts, or -1."""
+    """Let the head of a line pass if all limits have room, and look when the next will. Gives who starts, or -1."""
     legs, log, stations = world.legs, world.log, world.stations
     starts = -1
     stations[station, TURN] = NEVER
     leg = stations[station, LINE]
     first, end = stations[station, LIMITS], stations[station, LIMITS_END]
     tokens = legs.tokens[_at(leg)]
-    if _wait_for_room(world.limits, world.limits_of, first, end, tokens, now) == 0:
-        _take(world.limits, world.limits_of, first, end, tokens, now)
+    if rules.wait_for_room(world.limits, world.limits_of, first, end, tokens, now) == 0:
+        rules.take(world.limits, world.limits_of, first, end, tokens, now)
         log.outcome[_at(leg)] = IN_QUEUE
-        stations[station, LINE] = _next(leg, world.behind, log.outcome, IN_LINE)
+        stations[station, LINE] = rules.next_of(leg, world.behind, log.outcome, IN_LINE)
         servers = stations[station, SERVERS]
         if servers == 0 or stations[station, BUSY] < servers:
             stations[station, WAITING] -= 1
             starts = leg
         else:
-            _append(stations, world.behind, QUEUE, station, leg)
-    _look(world, station, now)
+            rules.append(stations, world.behind, QUEUE, station, leg)
+    rules.look(world, station, now)
     return starts
 
 
-@_part
+@part
 def _free(world, station):
     """Let a server of a station go to the next waiter. Gives who that is, or -1."""
     stations = world.stations
     stations[station, BUSY] -= 1
-    leg = _next(stations[station, QUEUE], world.behind, world.log.outcome, IN_QUEUE)
+    leg = rules.next_of(stations[station, QUEUE], world.behind, world.log.outcome, IN_QUEUE)
     if leg < 0:
         stations[station, QUEUE] = -1
         return leg
@@ -377,12 +216,9 @@ def _free(world, station):
     return leg
 
 
-@_loop
-def advance(arrival, world, before, is_last, first_request):
-    """Play all events before time `before`, or all there are if nobody comes after these.
-
-    Returns `DONE`, or `GROW` with nothing of the next event done; `world.at` says where to go on.
-    """
+@part
+def _play(arrival, world, before, is_last, first_request):
+    """Do what `advance` says."""
     legs, at, pending = world.legs, world.at, world.pending
     number, row = at[NUMBER], at[ROW]
     while True:
@@ -433,7 +269,7 @@ def advance(arrival, world, before, is_last, first_request):
         if freed >= 0:
             starts = _free(world, _at(freed))
         if starts >= 0:
-            _start(world, starts, now)
+            rules.start(world, starts, now)
         if ended >= 0 or joins >= 0 or begins >= 0:
             _move_on(world, ended, joins, begins, now)
     # Who arrives at the cut itself waits for those who come later and may go before.
@@ -453,3 +289,39 @@ def advance(arrival, world, before, is_last, first_request):
         _forget_who_left(world, _at(station), LINE, IN_LINE)
         _forget_who_left(world, _at(station), QUEUE, IN_QUEUE)
     return DONE
+
+
+def _made_of(sources: int) -> Any:
+    """Give the loop that these sources make.
+
+    numba keeps what it has compiled, and compiles anew if the file with the function has changed, or the value of a
+    name from around it; so the sources of all that goes into the loop are made one.
+    """
+
+    @_njit(**kernel.options())
+    def advance(arrival, world, before, is_last, first_request):
+        """Play all events before time `before`, or all there are if nobody comes after these.
+
+        Returns `DONE`, or `GROW` with nothing of the next event done; `world.at` says where to go on.
+        """
+        return _play(arrival, world, before, is_last, first_request) if sources >= 0 else DONE
+
+    return advance
+
+
+_FILES = ("kernel", "general_world", "general_rules", "general_kernel")
+
+
+def _sources() -> int:
+    """Give a number that changes with any file that goes into the loop."""
+    files = [Path(__file__).with_name(f"{name}.py") for name in _FILES]
+    return crc32(b"".join(file.read_bytes() for file in files))
+
+
+advance = _made_of(_sources())
+
+
+def forget_cache() -> None:
+    """Empty numba's cache of the loop, so that the next call compiles; nothing to do where numba is told not to."""
+    if hasattr(advance, "_cache"):
+        advance._cache.flush()  # noqa: SLF001 - numba offers no other way

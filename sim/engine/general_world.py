@@ -1,4 +1,4 @@
-"""What the loop of the compiled engine works on where there are conditions, as arrays and the meaning of their columns."""
+"""What the general loop of the compiled engine works on: arrays, and the meaning of their columns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ IN_QUEUE: Final = 101
 
 NUMBER, ROW, SIZE, MOST, NEED, OFFSET, REQUESTS = range(7)
 AT_FIELDS: Final = 7
-"""Where the loop is: next request to arrive, and its row; size of the heap; most legs of one request; room that the heap should have; what to add to a new leg's row for its number in the run; requests carried."""
+"""Where the loop is: next request to arrive and its row; size of the heap; most legs of one request; room that the heap
+should have; what to add to a new leg's row for its number in the run; requests carried."""
 
 SERVERS, BUSY, WAITING, LINE, LINE_END, QUEUE, QUEUE_END, TURN = range(8)
 BALANCE, BUDGET, BUDGET_MOST, CANCELS, REJECTS, LIMITS, LIMITS_END, WEATHER, WEATHER_END = range(8, 17)

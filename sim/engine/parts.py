@@ -22,15 +22,11 @@ class Intake:
     def take(self, itinerary: Itinerary, until_ns: int | None, *, checked: bool = False) -> tuple[int, int]:
         """Check the next itinerary; give the numbers of its first leg and of its first request.
 
-        One that is `checked` already needs its conditions checked only.
-
         Raises ValueError if it breaks its contract, starts before the last `until_ns`, goes on beyond this one, has
         other servers, or other conditions for stations, limits and outages.
         """
         if not checked:
             itinerary.check()
-        elif itinerary.conditions is not None:
-            itinerary.conditions.check(itinerary)
         shared = _shared(itinerary.conditions)
         if self._servers is None:
             self._servers, self._conditions = itinerary.servers.copy(), shared

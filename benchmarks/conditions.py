@@ -1,0 +1,126 @@
+"""Both engines where calls have limits, timeouts and retries: CPU nanoseconds per request, whole and in parts.
+
+`python benchmarks/conditions.py` plays a gateway that tries a limited model twice and then falls back to another one;
+through the middle of the run goes a brown-out. The compiled engine must keep its distance from the reference engine,
+and a run in parts must cost no more than one that is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from conditions_equality import parts_of, play_parts, same
+from systems import NS, PART
+from timing import cpu, in_turn, machine, ratios, short, spread, table
+
+from sim.engine import ENGINES, play
+from sim.routing.conditions import NO_LIMIT, NONE, Conditions
+from sim.routing.itinerary import Itinerary
+
+WHOLE, PARTS, REFERENCE = "compiled, whole", f"compiled, parts of {PART:,}", "reference (SimPy)"
+TRIES = 3
+
+
+def gateway(requests: int, seed: int = 1) -> Itinerary:
+    """Draw 10 requests a second: two tries at 20 servers with limits and timeouts, a fallback to 8 others."""
+    chance = np.random.Generator(np.random.Philox(seed))
+    legs = requests * TRIES
+    arrival = np.cumsum(_exponential(chance, 0.1, requests))
+    half = int(arrival[requests // 2])
+    one = np.ones(legs, dtype=np.int64)
+    row = np.arange(legs, dtype=np.int64)
+    conditions = Conditions(
+        after=np.where(row % TRIES == 0, NONE, row - 1),
+        delay_ns=_exponential(chance, 0.5, legs),
+        heeds=np.ones(legs, dtype=np.bool_),
+        patience_ns=one * NO_LIMIT,
+        timeout_ns=one * (4 * NS),
+        queue_most=one * 50,
+        fails=chance.random(legs) < 0.03,
+        tokens=chance.integers(100, 3000, legs),
+        ends=np.zeros(legs, dtype=np.bool_),
+        cancels=np.array([True, False]),
+        rejects=np.array([True, False]),
+        budget=np.array([200, NO_LIMIT]),
+        budget_most=np.array([10_000, 0]),
+        limit_of_tokens=np.array([False, True]),
+        limit_period_ns=np.array([60 * NS, 60 * NS]),
+        limit_per_period=np.array([620, 960_000]),
+        limit_burst_ns=np.array([2 * NS, 20 * NS]),
+        station_limit=np.array([[0, 0], [0, 1], [1, 1]]),
+        outage_station=np.array([0]),
+        outage_start_ns=np.array([half]),
+        outage_end_ns=np.array([half + 60 * NS]),
+        outage_slowdown=np.array([2000]),
+    )
+    return Itinerary(
+        arrival_ns=arrival,
+        servers=np.array([20, 8]),
+        leg_request=row // TRIES,
+        leg_stage=np.zeros(legs, dtype=np.int64),
+        leg_station=np.where(row % TRIES == TRIES - 1, 1, 0),
+        leg_service_ns=_exponential(chance, 1.6, legs),
+        conditions=conditions,
+    )
+
+
+def _exponential(chance: np.random.Generator, mean_s: float, size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Draw exponential times in whole nanoseconds, at least one."""
+    return np.maximum(chance.exponential(mean_s * NS, size).astype(np.int64), 1)
+
+
+def report(fast: int, slow: int, rounds: int) -> str:
+    """Measure all three in turn; a table."""
+    run, short_run = gateway(fast), gateway(slow)
+    parts = parts_of(run, list(range(PART, fast, PART)))
+
+    def timed(work: Callable[[], object], requests: int) -> Callable[[], float]:
+        return lambda: 1e9 * cpu(work) / requests
+
+    def only_play() -> None:
+        engine = ENGINES["compiled"]()
+        for part, until_ns in parts:
+            engine.advance(part, until_ns)
+
+    turns = in_turn(
+        {
+            WHOLE: timed(partial(play, run, "compiled"), fast),
+            PARTS: timed(only_play, fast),
+            REFERENCE: timed(partial(play, short_run, "reference"), slow),
+        },
+        rounds,
+    )
+    rows = [
+        [name, short(statistics.median(values)), spread(ratios(values, turns[WHOLE]), "x")]
+        for name, values in turns.items()
+    ]
+    return table(("who", "ns a request", "by ours, whole"), rows)
+
+
+def main() -> int:
+    """Measure and compare; 1 if the logs differ."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--fast", type=int, default=500_000, help="requests for the compiled engine")
+    parser.add_argument("--slow", type=int, default=10_000, help="requests for the reference engine")
+    parser.add_argument("--rounds", type=int, default=7)
+    wanted = parser.parse_args()
+    run = gateway(wanted.slow)
+    expected = play(run, "reference")
+    equal = same(play(run, "compiled"), expected) and same(
+        play_parts("compiled", parts_of(run, list(range(777, wanted.slow, 777)))), expected
+    )
+    print(machine())
+    print(report(wanted.fast, wanted.slow, wanted.rounds))
+    tries = np.bincount(expected.outcome, minlength=7) if expected.outcome is not None else []
+    print(f"legs not tried, done, failed, timed out, abandoned, rejected, denied: {list(map(int, tries))}")
+    print("the logs are equal" if equal else "THE LOGS DIFFER")
+    return 0 if equal else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

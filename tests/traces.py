@@ -1,0 +1,54 @@
+"""How hand traces of conditions are written: requests of stages of calls, and logs of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from naive import itinerary_of
+from naive_conditions import conditional
+
+from sim.engine import LegLog
+from sim.routing.conditions import LEG_COLUMNS, LegOutcome
+from sim.routing.itinerary import Itinerary
+
+DONE, FAILED, TIMED_OUT = LegOutcome.DONE, LegOutcome.FAILED, LegOutcome.TIMED_OUT
+ABANDONED, REJECTED, DENIED = LegOutcome.ABANDONED, LegOutcome.REJECTED, LegOutcome.DENIED
+NOT_TRIED = (-1, -1, -1, LegOutcome.NOT_TRIED)
+
+Leg = tuple[int, int, dict[str, Any]]
+Row = tuple[int, int, int, int]
+Trace = Callable[..., list[Row]]
+"""Plays requests and gives the log as rows."""
+
+
+def call(station: int, service_ns: int, **columns: Any) -> Leg:
+    """Write a leg; `after` counts the legs of its stage."""
+    return station, service_ns, columns
+
+
+def laid_out(servers: list[int], *requests: tuple[int, list[list[Leg]]], **shared: Any) -> Itinerary:
+    """Build the columns from requests: per request its arrival time and its stages of legs."""
+    plain = [
+        (time, [[(station, service) for station, service, _ in stage] for stage in stages]) for time, stages in requests
+    ]
+    plan = itinerary_of(servers, plain)
+    standard = conditional(plan).conditions
+    columns = {name: getattr(standard, name).copy() for name in LEG_COLUMNS}
+    row = 0
+    for _, stages in requests:
+        for stage in stages:
+            for place, (_, _, values) in enumerate(stage):
+                for name, value in values.items():
+                    columns[name][row + place] = row + value if name == "after" else value
+            row += len(stage)
+    return conditional(plan, **columns, **shared)
+
+
+def rows(log: LegLog) -> list[Row]:
+    """Give a log as one (joined, started, ended, outcome) per leg."""
+    assert log.outcome is not None
+    assert log.outcome.dtype == np.int8
+    columns = (log.joined_ns, log.started_ns, log.ended_ns, log.outcome)
+    return list(zip(*(column.tolist() for column in columns), strict=True))

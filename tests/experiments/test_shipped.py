@@ -17,6 +17,7 @@ from sim.experiment.crosscheck import warnings_of
 from sim.experiment.result import PatternResult
 from sim.experiment.simulate import Run
 from sim.outcome.estimates import Estimate
+from sim.report.sentences import in_words
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
@@ -127,6 +128,41 @@ def test_the_evening_peak_nearly_fills_the_frontier() -> None:
     assert 0.8 < used["frontier-only"] < 1.0
     assert all(used[name] < 0.5 for name in ("pre-route", "cascade", "ensemble"))
     assert {found.status for found in evening_peak().result.patterns.values()} == {"ok"}
+
+
+# ---- escalation-storm
+
+
+@functools.cache
+def storm() -> Run:
+    """Run escalation-storm once, for seventy minutes of which thirty come after the cause has gone."""
+    return load("escalation-storm", "run.duration=70m").run(workers=1, replications=1, engine="compiled")
+
+
+def test_a_storm_outlasts_its_cause_unless_something_ends_it() -> None:
+    """If escalations triple for twenty minutes, naive retries keep it full; a budget or admission empties it."""
+    backlog = {name: found.backlog for name, found in storm().result.patterns.items()}
+    for name in ("naive", "retry-budget", "admission"):
+        usual, at_the_end = (float(np.mean(part)) for part in (backlog[name][:10], backlog[name][-10:]))
+        assert max(backlog[name]) > 1.5 * usual
+        assert (at_the_end > 4 * usual) is (name == "naive"), name
+        assert at_the_end < 1.2 * usual or name == "naive"
+
+
+def test_the_report_says_that_the_storm_does_not_pass() -> None:
+    """If a backlog stays, the report says so in words, of that pattern only."""
+    words = [line for line in in_words(storm().result) if "requests in the system" in line]
+    assert [line.split(":")[0] for line in words if "does not recover" in line] == ["naive"]
+    assert [line.split(":")[0] for line in words if "came down again" in line] == ["retry-budget"]
+
+
+def test_a_storm_is_paid_for() -> None:
+    """If calls are given up while they are served, their answers are a cost of their own, most with naive retries."""
+    failed = {
+        name: storm().result.patterns[name].estimates["cost.cause.failed_try.per_1k"].value
+        for name in ("naive", "retry-budget", "admission")
+    }
+    assert failed["naive"] > failed["retry-budget"] > failed["admission"] > 0
 
 
 # ---- eighty-thousand

@@ -57,7 +57,7 @@ def contest(system: Numbers, sizes: Sizes, peers: Mapping[str, Peer | None]) -> 
     def timed(work: Callable[[], object], requests: int) -> Callable[[], float]:
         return lambda: cpu(work) / requests
 
-    contestants = {
+    contestants: dict[str, Callable[[], float]] = {
         WHOLE: timed(partial(play, itinerary, "compiled"), sizes.fast),
         PARTS: timed(in_parts, sizes.fast),
         DRAWING: timed(lambda: play(drawn(system, sizes.fast), "compiled"), sizes.fast),

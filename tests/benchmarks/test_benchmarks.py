@@ -57,7 +57,7 @@ def test_every_benchmark_can_be_imported(module: str) -> None:
 
 
 def test_the_stop_watch_charges_every_step_once_and_lets_go() -> None:
-    """If a replication is played under the stop-watch, its steps add up to no more than the whole; none stays wrapped."""
+    """If a replication is played under the stop-watch, its steps add up to at most the whole; none stays wrapped."""
     where, end_to_end = importlib.import_module("where"), importlib.import_module("end_to_end")
     before = (where.Streams.uniform, where.scipy.special.ndtri, where.Scene.plan, where.Ledger.add)
     scene = where.scene_of(end_to_end.sim.load(end_to_end.EXPERIMENT, end_to_end.overrides(1_000)))

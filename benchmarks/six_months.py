@@ -1,6 +1,6 @@
 """Six months at a million requests a day, `experiments/six-months.yaml`: `python benchmarks/six_months.py`.
 
-Whole, with five patterns, and the cascade alone. It takes minutes and is not part of `run.py`; `--duration` shortens it.
+Whole, with five patterns, and the cascade alone. It takes minutes and is no part of `run.py`; `--duration` cuts it.
 """
 
 from __future__ import annotations

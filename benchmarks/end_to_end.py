@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 from timing import Turns, cpu, in_turn, ratios, short, spread, table
+from where import (
+    ACCOUNT,
+    ANSWERS,
+    DRAWING,
+    PLAN,
+    PLAY,
+    PROBABILITIES,
+    SCORES,
+    UNIFORMS,
+    Watch,
+    scene_of,
+    watched,
+)
 
 import sim
-from sim.chance import Streams
-from sim.engine import play
-from sim.experiment.scene import Scene
-from sim.outcome.ledger import Ledger
 
 EXPERIMENT = Path(__file__).resolve().parents[1] / "experiments" / "support-chat.yaml"
 RATE_PER_S = 5.53
 """Of the workload of that experiment."""
 
 _CHUNK = 65_536
+_WARM = 100_000
+"""Requests of a run before anything is timed: it loads the loop and lets the process keep freed memory."""
 
-
-@dataclass
-class Draws:
-    """Uniforms drawn, and CPU seconds spent on them."""
-
-    count: int = 0
-    seconds: float = 0.0
+ALONE, SCORED = "uniforms alone", "uniforms and normal scores alone"
 
 
 def overrides(requests: int, replications: int = 1) -> tuple[str, ...]:
@@ -38,148 +40,118 @@ def overrides(requests: int, replications: int = 1) -> tuple[str, ...]:
     return (f"run.duration={round(requests / RATE_PER_S)}s", f"run.replications={replications}")
 
 
-def answer(engine: str, changed: Sequence[str], workers: int = 1) -> sim.RunResult:
+def answer(engine: str, changed: Sequence[str], workers: int | None = 1) -> sim.RunResult:
     """Do all that a user waits for: read, check, play, account and measure."""
     return sim.load(EXPERIMENT, changed).run(engine=engine, workers=workers).result
 
 
-@contextmanager
-def counted() -> Iterator[Draws]:
-    """Count what is drawn within the block."""
-    draws, original = Draws(), Streams.uniform
+def draw_only(uniforms: int, scores: int = 0, probabilities: int = 0) -> float:
+    """CPU seconds of as many Philox uniforms and nothing else, in buffers that fit the cache.
 
-    def uniform(self: Streams, *args: Any, **names: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-        begin = time.process_time()
-        drawn = original(self, *args, **names)
-        draws.seconds += time.process_time() - begin
-        draws.count += len(drawn)
-        return drawn
-
-    Streams.uniform = uniform  # type: ignore[method-assign]
-    try:
-        yield draws
-    finally:
-        Streams.uniform = original  # type: ignore[method-assign]
-
-
-def draw_only(count: int) -> float:
-    """CPU seconds that NumPy takes for as many Philox uniforms and nothing else, in a buffer that fits the cache."""
-    chance, buffer = np.random.Generator(np.random.Philox(1)), np.empty(_CHUNK)
+    If asked, `scores` of them are turned into normal quantiles, and `probabilities` quantiles back into probabilities.
+    """
+    chance, uniform, score = np.random.Generator(np.random.Philox(1)), np.empty(_CHUNK), np.empty(_CHUNK)
 
     def work() -> None:
-        for begin in range(0, count, _CHUNK):
-            chance.random(out=buffer[: min(_CHUNK, count - begin)])
+        turned = returned = 0
+        for begin in range(0, uniforms, _CHUNK):
+            size = min(_CHUNK, uniforms - begin)
+            chance.random(out=uniform[:size])
+            if turned < scores:
+                size = min(size, scores - turned)
+                ndtri(uniform[:size], out=score[:size])
+                turned += size
+                if returned < probabilities:
+                    size = min(size, probabilities - returned)
+                    ndtr(score[:size], out=score[:size])
+                    returned += size
 
     return cpu(work)
 
 
-def contest(requests: int, reference_requests: int, rounds: int) -> tuple[Turns, int]:
-    """Let both engines and the draws alone take their turns; CPU ns per request, and uniforms per request."""
+def contest(requests: int, reference_requests: int, rounds: int, watch: Watch) -> Turns:
+    """Let both engines and the draws alone take their turns; CPU ns per request, a value per round."""
     changed, fewer = overrides(requests), overrides(reference_requests)
-    with counted() as draws:
-        answer("compiled", changed)
+    counts = [watch.values[name] for name in (UNIFORMS, SCORES, PROBABILITIES)]
 
     def timed(work: Callable[[], object], per: int) -> Callable[[], float]:
         return lambda: 1e9 * cpu(work) / per
 
-    turns = in_turn(
+    return in_turn(
         {
             "compiled": timed(lambda: answer("compiled", changed), requests),
             "reference": timed(lambda: answer("reference", fewer), reference_requests),
             "compiled, as short": timed(lambda: answer("compiled", fewer), reference_requests),
-            "draws alone": lambda: 1e9 * draw_only(draws.count) / requests,
+            ALONE: lambda: 1e9 * draw_only(counts[0]) / requests,
+            SCORED: lambda: 1e9 * draw_only(*counts) / requests,
         },
         rounds,
     )
-    return turns, round(draws.count / requests)
 
 
-@dataclass
-class Steps:
-    """CPU seconds of each step of one pattern, the uniforms drawn while planning, and its legs."""
-
-    plan: float = 0.0
-    play: float = 0.0
-    account: float = 0.0
-    uniforms: float = 0.0
-    legs: int = 0
-
-
-def where_it_goes(requests: int) -> tuple[list[list[str]], str]:
-    """Give CPU ns per request of each step, for each pattern, and a remark on those that all patterns share."""
+def where_it_goes(requests: int) -> tuple[Watch, float]:
+    """Play under the stop-watch; give it, and the CPU seconds of measuring, which come after."""
+    answer("compiled", overrides(_WARM))
     experiment = sim.load(EXPERIMENT, overrides(requests))
-    scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
-    window, patterns = scene.window(0), scene.line_up.patterns
-    steps = {pattern.name: Steps() for pattern in patterns}
-    ledgers: dict[str, Ledger] = {}
-    drawing = uniform = 0.0
-    asked = 0
-    chunks = scene.chunks(0)
-    with counted() as draws:
-        while True:
-            begin, draws.seconds = time.process_time(), 0.0
-            chunk = next(chunks, None)
-            drawing += time.process_time() - begin
-            uniform += draws.seconds
-            if chunk is None:
-                break
-            asked += len(chunk)
-            answers = scene.answers(chunk)
-            for pattern in patterns:
-                step, draws.seconds = steps[pattern.name], 0.0
-                times = [time.process_time()]
-                plan = scene.plan(pattern, answers)
-                times.append(time.process_time())
-                log = play(plan.itinerary, "compiled")  # whole: what is under way at the end of a chunk ends there
-                times.append(time.process_time())
-                if pattern.name not in ledgers:
-                    ledgers[pattern.name] = Ledger(scene.terms(pattern, window), chunk, plan.routes)
-                ledgers[pattern.name].add(plan, log, answers)
-                times.append(time.process_time())
-                step.plan, step.play, step.account = (
-                    spent + end - begin
-                    for spent, begin, end in zip(
-                        (step.plan, step.play, step.account), times[:-1], times[1:], strict=True
-                    )
-                )
-                step.uniforms += draws.seconds
-                step.legs += plan.itinerary.legs
+    watch = watched(scene_of(experiment))
+    run = sim.load(EXPERIMENT, overrides(min(requests, 1_000_000))).run(engine="compiled", workers=1)
+    return watch, cpu(lambda: run.result)
+
+
+def _steps(watch: Watch, measuring: float, requests: int) -> str:
+    """Write a row per kind of work, and one per pattern."""
+    kinds = {name: watch.of(name) for name in (UNIFORMS, SCORES, PROBABILITIES, DRAWING, ANSWERS, PLAN, PLAY, ACCOUNT)}
+    kinds["else, within the replication"] = watch.total - sum(kinds.values())
+    kinds["measuring"] = measuring
+    whole = sum(kinds.values())
     rows = [
-        [name, f"{of.legs / asked:.2f}", *(short(1e9 * s / asked) for s in (of.plan, of.play, of.account, of.uniforms))]
-        for name, of in steps.items()
+        [
+            name,
+            f"{watch.values[name] / requests:.1f}" if name in (UNIFORMS, SCORES, PROBABILITIES) else "",
+            short(1e9 * seconds / requests),
+            f"{100 * seconds / whole:.1f} %",
+        ]
+        for name, seconds in kinds.items()
     ]
-    run = experiment.run(engine="compiled", workers=1)
-    measuring = cpu(lambda: run.result)
-    shared = (
-        f"Once for all patterns: drawing the requests {short(1e9 * drawing / asked)} ns a request "
-        f"({short(1e9 * uniform / asked)} of them uniforms). "
-        f"Measuring: {short(measuring)} s for all {len(rows)} patterns, whatever the number of requests."
-    )
-    return rows, shared
+    rows.append(["all", "", short(1e9 * whole / requests), "100 %"])
+    first = table(("work", "values a request", "ns a request", "share"), rows)
+    patterns = [
+        [
+            name,
+            f"{legs / requests:.2f}",
+            *(short(1e9 * watch.seconds[what, name] / requests) for what in (PLAN, PLAY, ACCOUNT)),
+        ]
+        for name, legs in watch.legs.items()
+    ]
+    second = table(("pattern", "legs a request", "plan", "play", "account"), patterns)
+    return f"{first}\n\nBy pattern:\n\n{second}\n\nMeasuring takes {short(measuring)} s, however long the run is."
 
 
 def report(requests: int, reference_requests: int, rounds: int) -> str:
-    """Measure; two tables."""
-    turns, uniforms = contest(requests, reference_requests, rounds)
-    patterns, shared = where_it_goes(requests)
+    """Measure; three tables."""
+    watch, measuring = where_it_goes(requests)
+    turns = contest(requests, reference_requests, rounds, watch)
+    each = {name: watch.values[name] / requests for name in (UNIFORMS, SCORES, PROBABILITIES)}
+    compiled = turns["compiled"]
     rows = [
-        ["compiled", f"{requests:,}", spread(turns["compiled"]), ""],
+        ["compiled", f"{requests:,}", spread(compiled), ""],
         ["reference", f"{reference_requests:,}", spread(turns["reference"]), ""],
-        ["reference by compiled", "as above", "", spread(ratios(turns["reference"], turns["compiled"]), "x")],
+        ["reference by compiled", "as above", "", spread(ratios(turns["reference"], compiled), "x")],
         [
             "reference by compiled, same size",
             f"{reference_requests:,}",
             "",
             spread(ratios(turns["reference"], turns["compiled, as short"]), "x"),
         ],
-        [f"{uniforms} uniforms alone (NumPy Philox)", f"{requests:,}", spread(turns["draws alone"]), ""],
+        [f"{each[UNIFORMS]:.0f} uniforms alone (NumPy Philox)", f"{requests:,}", spread(turns[ALONE]), ""],
+        ["compiled by uniforms alone", f"{requests:,}", "", spread(ratios(compiled, turns[ALONE]), "x")],
         [
-            "compiled by uniforms alone",
+            f"the same, {each[SCORES]:.0f} turned into normal scores, {each[PROBABILITIES]:.0f} of these back (SciPy)",
             f"{requests:,}",
+            spread(turns[SCORED]),
             "",
-            spread(ratios(turns["compiled"], turns["draws alone"]), "x"),
         ],
+        ["compiled by these", f"{requests:,}", "", spread(ratios(compiled, turns[SCORED]), "x")],
     ]
-    first = table((f"`{EXPERIMENT.stem}`, {len(patterns)} patterns", "requests", "ns a request", "ratio"), rows)
-    second = table(("pattern", "legs a request", "plan", "play", "account", "uniforms, within plan"), patterns)
-    return f"{first}\n\nWhere the time goes, CPU ns a request, compiled:\n\n{second}\n\n{shared}"
+    first = table((f"`{EXPERIMENT.stem}`, {len(watch.legs)} patterns", "requests", "ns a request", "ratio"), rows)
+    return f"{first}\n\nWhere the time goes, CPU ns a request, compiled:\n\n{_steps(watch, measuring, requests)}"

@@ -7,16 +7,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from end_to_end import answer, overrides
-from timing import in_turn, ratios, short, spread, table, wall
+from timing import Turns, in_turn, ratios, short, spread, table, wall
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 _MB = 1e6
 
-_RUN = "import sys; from end_to_end import answer; answer('compiled', sys.argv[1:])"
+_RUN = "import sys; from end_to_end import answer; answer('compiled', sys.argv[1:], workers=None)"
 _PEAK = (
     "import resource, sys, pathlib; own = pathlib.Path('/proc/self/status'); "
     "kb = [int(l.split()[1]) for l in own.read_text().splitlines() if l.startswith('VmHWM')] if own.exists() else []; "
@@ -51,43 +52,61 @@ def python(*arguments: str, **environment: str) -> str:
     return done.stdout
 
 
+def peak_of(work: str, *arguments: str) -> tuple[str, int]:
+    """Do some work in a process of its own; give what it printed, and its peak memory in bytes."""
+    *printed, peak = python("-c", f"{work}\n{_PEAK}", *arguments).splitlines()
+    return "\n".join(printed), int(peak)
+
+
 def peak_bytes(requests: int) -> int:
     """Peak memory of a process that plays one replication of this many requests; none: that only imports."""
     work = _RUN if requests else "import end_to_end, numba"
-    return int(python("-c", f"{work}\n{_PEAK}", *overrides(max(requests, 1))))
+    return peak_of(work, *overrides(max(requests, 1)))[1]
 
 
 def memory(sizes: list[int]) -> str:
-    """Measure peak memory; what a million requests add is told by the largest run."""
-    empty = peak_bytes(0)
-    rows = [["imports only", short(empty / _MB), ""]]
+    """Measure peak memory of runs as a user starts them, cores that are left planning ahead; what ten times add."""
+    rows = [["imports only", short(peak_bytes(0) / _MB), "", ""]]
+    before = 0
     for requests in sizes:
+        begin = time.perf_counter()
         peak = peak_bytes(requests)
-        rows.append([f"{requests:,}", short(peak / _MB), short((peak - empty) / requests)])
-    return table(("requests in the replication, 5 patterns", "peak MB", "bytes a request, beyond imports"), rows)
+        seconds = time.perf_counter() - begin
+        rows.append([f"{requests:,}", short(peak / _MB), f"{peak / before:.2f}x" if before else "", short(seconds)])
+        before = peak
+    return table(("requests in the replication, 5 patterns", "peak MB", "by the row above", "s on the clock"), rows)
 
 
-def child_cpu(*arguments: str) -> float:
-    """CPU seconds of a process, start-up included."""
-    before = os.times()
-    python(*arguments)
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
+def clocked(contestants: Mapping[str, Callable[[], object]], rounds: int) -> tuple[Turns, Turns]:
+    """Seconds on the clock, and CPU seconds of this process and the children it waited for."""
+    spent: Turns = {name: [] for name in contestants}
+
+    def timed(name: str, work: Callable[[], object]) -> float:
+        before = os.times()
+        seconds = wall(work)
+        spent[name].append(sum(os.times()[:4]) - sum(before[:4]))
+        return seconds
+
+    turns = in_turn({name: partial(timed, name, work) for name, work in contestants.items()}, rounds)
+    return turns, {name: values[1:] for name, values in spent.items()}  # the round before counts not
 
 
 def start_up(rounds: int) -> str:
     """Measure what a command costs before it does anything, and while it does little."""
-    quickstart = str(EXPERIMENTS / "quickstart.yaml")
+    quickstart, support_chat = (str(EXPERIMENTS / f"{name}.yaml") for name in ("quickstart", "support-chat"))
     with tempfile.TemporaryDirectory() as folder:
         small = ("run", quickstart, "--replications", "2", "--quiet", "--results", folder)
+        larger = ("run", support_chat, "--set", "run.duration=934s", "--quiet", "--results", folder)
         commands = {"python -c pass": ("-c", "pass"), "--help": ("-m", "sim", "--help")}
         commands |= {
             "validate": ("-m", "sim", "validate", quickstart),
-            "run, 2 replications, reference": ("-m", "sim", *small, "--engine", "reference"),
-            "run, 2 replications, compiled": ("-m", "sim", *small, "--engine", "compiled"),
+            "run, 2 replications of 5 minutes, reference": ("-m", "sim", *small, "--engine", "reference"),
+            "run, 2 replications of 5 minutes, compiled": ("-m", "sim", *small, "--engine", "compiled"),
+            "run, 100,000 measured requests, 5 patterns, 20 replications": ("-m", "sim", *larger),
         }
-        turns = in_turn({name: partial(child_cpu, *command) for name, command in commands.items()}, rounds)
-    return table(("command", "CPU s"), [[name, spread(values)] for name, values in turns.items()])
+        turns, spent = clocked({name: partial(python, *command) for name, command in commands.items()}, rounds)
+    rows = [[name, spread(spent[name]), spread(turns[name])] for name in commands]
+    return table(("command", "CPU s", "s on the clock"), rows)
 
 
 def compiling(rounds: int) -> str:
@@ -105,31 +124,21 @@ def compiling(rounds: int) -> str:
 
 
 def scaling(requests: int, replications: int, rounds: int) -> str:
-    """Measure seconds on the clock with one worker and with two, and the CPU seconds of all processes together.
+    """Measure one worker and two: processes for several replications, threads that plan ahead for a single one.
 
     The clock says something only where nobody else wants the second core.
     """
-    changed = overrides(requests, replications)
-    spent: dict[int, list[float]] = {1: [], 2: []}
-
-    def timed(workers: int) -> float:
-        before = os.times()
-        seconds = wall(partial(answer, "compiled", changed, workers))
-        spent[workers].append(sum(os.times()[:4]) - sum(before[:4]))
-        return seconds
-
-    turns = in_turn({str(workers): partial(timed, workers) for workers in spent}, rounds)
-    rows = [
-        [
-            str(workers),
-            spread(turns[str(workers)]),
-            spread(ratios(turns["1"], turns[str(workers)]), "x"),
-            spread(cpu[1:]),
+    tables = []
+    for each, count, what in ((requests, replications, "processes"), (replications * requests, 1, "threads")):
+        changed = overrides(each, count)
+        turns, spent = clocked({str(n): partial(answer, "compiled", changed, n) for n in (1, 2)}, rounds)
+        rows = [
+            [workers, spread(turns[workers]), spread(ratios(turns["1"], turns[workers]), "x"), spread(spent[workers])]
+            for workers in turns
         ]
-        for workers, cpu in spent.items()
-    ]
-    head = (f"workers, {replications} replications of {requests:,} requests", "s on the clock", "speed-up", "CPU s")
-    return table(head, rows)
+        head = f"workers ({what}), {count} x {each:,} requests, 5 patterns"
+        tables.append(table((head, "s on the clock", "speed-up", "CPU s"), rows))
+    return "\n\n".join(tables)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import end_to_end
@@ -18,16 +19,17 @@ def sections(*, quick: bool) -> list[tuple[str, str]]:
     rounds = 3 if quick else 5
     slow = 5_000 if quick else 30_000
     engines = engine_alone.Sizes(fast=100_000 if quick else 1_000_000, slow=slow, rounds=rounds)
-    memory_sizes = [100_000, 1_000_000] if quick else [100_000, 1_000_000, 4_000_000]
-    done = []
-    for title, measure in (
+    memory_sizes = [1_000_000, 4_000_000] if quick else [1_000_000, 10_000_000, 100_000_000]
+    measures: tuple[tuple[str, Callable[[], str]], ...] = (
         ("Engine alone", lambda: engine_alone.report(engines)),
-        ("End to end", lambda: end_to_end.report(50_000 if quick else 400_000, 5_000 if quick else 40_000, 3)),
+        ("End to end", lambda: end_to_end.report(1_000_000 if quick else 10_000_000, 40_000, 1 if quick else 3)),
         ("Memory", lambda: processes.memory(memory_sizes)),
-        ("Workers", lambda: processes.scaling(50_000 if quick else 200_000, 4, 1 if quick else 3)),
+        ("Workers", lambda: processes.scaling(200_000 if quick else 1_000_000, 4, 1 if quick else 3)),
         ("Start-up", lambda: processes.start_up(1 if quick else 3)),
         ("Compiling", lambda: processes.compiling(1 if quick else 3)),
-    ):
+    )
+    done = []
+    for title, measure in measures:
         print(f"measuring: {title} ...", file=sys.stderr)
         done.append((title, measure()))
     return done
@@ -36,7 +38,7 @@ def sections(*, quick: bool) -> list[tuple[str, str]]:
 def main() -> int:
     """Measure, print and check; 1 if the engines differ anywhere."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a minute: smaller runs, fewer rounds; read no digits")
+    parser.add_argument("--quick", action="store_true", help="two minutes: smaller runs, fewer rounds; read no digits")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write to FILE too")
     wanted = parser.parse_args()
     measured = sections(quick=wanted.quick)

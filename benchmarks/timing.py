@@ -53,7 +53,7 @@ def spread(values: Sequence[float], unit: str = "") -> str:
 def short(value: float) -> str:
     """Write a number with three digits; all of those before the point."""
     if abs(value) < 1:
-        return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+        return f"{value:.2f}" if abs(value) >= 0.0995 else f"{value:.2g}"
     return f"{value:,.{max(0, 3 - len(str(int(abs(value)))))}f}"
 
 

@@ -56,6 +56,33 @@ def test_every_benchmark_can_be_imported(module: str) -> None:
     assert importlib.import_module(module).__doc__
 
 
+def test_the_stop_watch_charges_every_step_once_and_lets_go() -> None:
+    """If a replication is played under the stop-watch, its steps add up to at most the whole; none stays wrapped."""
+    where, end_to_end = importlib.import_module("where"), importlib.import_module("end_to_end")
+    before = (where.Streams.uniform, where.scipy.special.ndtri, where.Scene.plan, where.Ledger.add)
+    scene = where.scene_of(end_to_end.sim.load(end_to_end.EXPERIMENT, end_to_end.overrides(1_000)))
+    watch = where.watched(scene)
+    names = [pattern.name for pattern in scene.line_up.patterns]
+    assert list(watch.legs) == names
+    assert {step for step in watch.seconds if step[1]} == {
+        (what, name) for what in (where.PLAN, where.PLAY, where.ACCOUNT) for name in names
+    }
+    assert min(watch.seconds.values()) >= 0
+    assert sum(watch.seconds.values()) <= watch.total
+    assert watch.values[where.UNIFORMS] > 20_000
+    assert before == (where.Streams.uniform, where.scipy.special.ndtri, where.Scene.plan, where.Ledger.add)
+
+
+def test_six_months_can_be_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    """If six months are cut to two hours, whole and cascade have the same requests."""
+    six_months = importlib.import_module("six_months")
+    for measured in six_months.MEASURED.values():
+        measured("2h")
+    whole, cascade = capsys.readouterr().out.split()
+    assert whole == cascade
+    assert int(whole) > 20_000
+
+
 def test_the_c_loop_gives_the_log_of_the_engines() -> None:
     """If there is a C compiler, the limit plays every system and a few scenarios to the nanosecond as we do."""
     play_in_c = importlib.import_module("limit").limit()

@@ -96,10 +96,8 @@ class General:
             legs.request[carried:] += requests
             legs.after[carried:] += carried
             legs.after[carried:][legs.after[carried:] < carried] = -1
-        nobody = self._rows.empty("nobody", size)
-        nobody[:] = -1
-        follower = self._rows.joined("follower", old.follower, nobody)
-        behind = self._rows.joined("behind", old.behind, nobody)
+        follower, behind = (self._rows.empty(name, carried + size) for name in ("follower", "behind"))
+        follower[:carried], behind[:carried] = old.follower, old.behind
         state = np.concatenate((old.requests, np.zeros((arriving, 2), dtype=np.int64)))
         assert self._system is not None  # noqa: S101 - laid out by the caller
         return World(legs, log, follower, behind, state, *self._system, self._pending, old.numbers, at)

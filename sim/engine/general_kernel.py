@@ -96,6 +96,7 @@ def _begin(world, row):
     end = _behind(world.legs, row)
     chains = 0
     for leg in range(row, end):
+        world.follower[_at(leg)] = -1
         after = world.legs.after[_at(leg)]
         if after < 0:
             chains += 1

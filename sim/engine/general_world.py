@@ -87,9 +87,10 @@ class Log(NamedTuple):
 class World(NamedTuple):
     """All that the loop works on.
 
-    `follower` is the next leg of a leg's chain, `behind` who waits behind it; -1 if nobody. `numbers` are those of the
-    carried legs in the whole run. An event of `pending` comes with a leg, or with -1 - station if it frees a server and
-    is nobody's end; a turn comes with its station, and the arrival of a carried request with its first leg.
+    `follower` is the next leg of a leg's chain, once its stage has begun, and `behind` who waits behind it, while it
+    waits; -1 if nobody. `numbers` are those of the carried legs in the whole run. An event of `pending` comes with a
+    leg, or with -1 - station if it frees a server and is nobody's end; a turn comes with its station, and the arrival
+    of a carried request with its first leg.
     """
 
     legs: Legs

@@ -73,6 +73,7 @@ print(hasattr(general_kernel.advance, "py_func"), differences(range(150))[0])
     assert run(code, NUMBA_DISABLE_JIT="1") == "False 0"
 
 
+@pytest.mark.slow
 def test_a_numba_without_the_private_option_still_compiles(tmp_path: Path) -> None:
     """If numba does not know the option that leaves out reference counts, the loop is compiled with them."""
     code = """

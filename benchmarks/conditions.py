@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from conditions_equality import parts_of, play_parts, same
+from processes import python
 from systems import NS, PART
 from timing import cpu, in_turn, machine, ratios, short, spread, table
 
@@ -102,6 +104,27 @@ def report(fast: int, slow: int, rounds: int) -> str:
     return table(("who", "ns a request", "by ours, whole"), rows)
 
 
+_COMPILE = """
+import time
+from conditions import gateway
+from sim.engine import play
+run = gateway(10)
+begin = time.process_time()
+play(run, "compiled")
+print(time.process_time() - begin)
+"""
+
+
+def compiling(rounds: int) -> str:
+    """Measure the first use of the general loop: with nothing in numba's cache, and with the loop in it."""
+    cold, warm = [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as cache:
+            cold.append(float(python("-c", _COMPILE, NUMBA_CACHE_DIR=cache)))
+            warm.append(float(python("-c", _COMPILE, NUMBA_CACHE_DIR=cache)))
+    return f"first use: {spread(cold)} CPU s with an empty cache of numba's, {spread(warm)} with a filled one"
+
+
 def main() -> int:
     """Measure and compare; 1 if the logs differ."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -116,6 +139,7 @@ def main() -> int:
     )
     print(machine())
     print(report(wanted.fast, wanted.slow, wanted.rounds))
+    print(compiling(min(wanted.rounds, 3)))
     tries = np.bincount(expected.outcome, minlength=7) if expected.outcome is not None else []
     print(f"legs not tried, done, failed, timed out, abandoned, rejected, denied: {list(map(int, tries))}")
     print("the logs are equal" if equal else "THE LOGS DIFFER")

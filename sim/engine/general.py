@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.columns import Bools, Ints
 from sim.engine import general_kernel
@@ -23,6 +22,7 @@ from sim.routing.conditions import Conditions
 from sim.routing.itinerary import Itinerary
 
 _ROOM = 256
+_GROWTH = 2
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
@@ -52,7 +52,6 @@ class General:
         self._open: deque[tuple[int, LegLog]] = deque()
         self._parts = 0
         self._longest = 0
-        self._rows = _Rows()
         self._check = Check()
 
     def advance(self, itinerary: Itinerary, until_ns: int | None) -> list[LegLog]:
@@ -66,12 +65,12 @@ class General:
         if self._system is None:
             self._system = laid_out(itinerary, conditions)
         world = self._play(self._world(legs, itinerary.requests, first[0]), arrival, until_ns, first[1])
-        if until_ns is None and np.any(world.requests[world.legs.request, of.OPEN] != of.OVER):
-            raise ValueError("a leg would end after the last nanosecond of a 64-bit clock")
         carried = len(self._under_way.row)
         self._open.append((self._parts, _log(world.log, carried)))
         self._note(world.log)
         self._carry(world, first[0])
+        if until_ns is None and len(self._under_way.row):
+            raise ValueError("a leg would end after the last nanosecond of a 64-bit clock")
         self._parts += 1
         oldest = int(self._under_way.part.min(initial=self._parts))
         done = []
@@ -80,29 +79,21 @@ class General:
         return done
 
     def _world(self, new: Legs, arriving: int, first_leg: int) -> World:
-        """Put the new legs behind those under way."""
+        """Put all together that the loop works on; the new legs stand behind those under way."""
         old, size = self._under_way, len(new.request)
-        carried, requests = len(old.row), len(old.requests)
+        carried = len(old.row)
         at = np.zeros(of.AT_FIELDS, dtype=np.int64)
-        at[of.ROW], at[of.SIZE], at[of.OFFSET], at[of.REQUESTS] = carried, self._size, first_leg - carried, requests
+        at[of.SIZE], at[of.OFFSET], at[of.REQUESTS] = self._size, first_leg - carried, len(old.requests)
         at[of.MOST] = self._longest
         joined, started, ended = (np.full(carried + size, -1, dtype=np.int64) for _ in range(3))
         log = Log(joined, started, ended, np.zeros(carried + size, dtype=np.int8))
         for name in Log._fields:
             getattr(log, name)[:carried] = getattr(old.log, name)
-        legs = new
-        if carried:
-            legs = Legs._make(map(self._rows.joined, Legs._fields, old.legs, new))
-            legs.request[carried:] += requests
-            legs.after[carried:] += carried
-            legs.after[carried:][legs.after[carried:] < carried] = -1
-        nobody = self._rows.empty("nobody", size)
-        nobody[:] = -1
-        follower = self._rows.joined("follower", old.follower, nobody)
-        behind = self._rows.joined("behind", old.behind, nobody)
+        follower, behind = (np.empty(carried + size, dtype=np.int64) for _ in range(2))
+        follower[:carried], behind[:carried] = old.follower, old.behind
         state = np.concatenate((old.requests, np.zeros((arriving, 2), dtype=np.int64)))
         assert self._system is not None  # noqa: S101 - laid out by the caller
-        return World(legs, log, follower, behind, state, *self._system, self._pending, old.numbers, at)
+        return World(old.legs, new, log, follower, behind, state, *self._system, self._pending, old.numbers, at)
 
     def _play(self, world: World, arrival: Ints, until_ns: int | None, first_request: int) -> World:
         """Run the loop, with room where it lacks it."""
@@ -123,19 +114,22 @@ class General:
 
     def _carry(self, world: World, first_leg: int) -> None:
         """Keep the legs of requests that are not over, and let go of the others."""
-        old, request = self._under_way, world.legs.request
-        kept = _rows_of(np.flatnonzero(world.requests[:, of.OPEN] != of.OVER), request)
-        legs = Legs._make(column[kept] for column in world.legs)
-        edges = _edges(legs.request)
-        number = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
-        old_ones = int(np.searchsorted(kept, len(old.row)))
-        came, before = kept[old_ones:] - len(old.row), kept[:old_ones]
+        old, new, carried = self._under_way, world.legs, len(self._under_way.row)
+        still = np.flatnonzero(world.requests[:, of.OPEN] != of.OVER)
+        requests = int(np.searchsorted(still, len(old.requests)))
+        before = _rows_of(still[:requests], old.legs.request)
+        came = _rows_of(still[requests:] - len(old.requests), new.request)
+        kept = np.concatenate((before, came + carried))
+        legs = Legs._make(np.concatenate((one[before], two[came])) for one, two in zip(old.legs, new, strict=True))
+        request = np.concatenate((legs.request[: len(before)], legs.request[len(before) :] + len(old.requests)))
+        after = np.concatenate((old.legs.after[before], new.after[came] + carried * (new.after[came] >= 0)))
+        edges = _edges(request)
         self._under_way = _UnderWay(
-            legs=legs._replace(request=number, after=_place(legs.after, kept)),
+            legs=legs._replace(request=np.repeat(np.arange(len(edges) - 1), np.diff(edges)), after=_place(after, kept)),
             log=Log._make(column[kept] for column in world.log),
             follower=_place(world.follower[kept], kept),
             behind=_place(world.behind[kept], kept),
-            requests=world.requests[legs.request[edges[:-1]]],
+            requests=world.requests[request[edges[:-1]]],
             numbers=np.concatenate((old.numbers[before], came + first_leg)),
             part=np.concatenate((old.part[before], np.full(len(came), self._parts, dtype=np.int64))),
             row=np.concatenate((old.row[before], came)),
@@ -146,26 +140,6 @@ class General:
         rank, row = self._pending.rank[: self._size], self._pending.row[: self._size]
         of_leg = (row >= 0) & ((rank < of.TURNS) | (rank >= FIRST_ARRIVAL))
         row[of_leg] = _place(row[of_leg], kept)
-
-
-class _Rows:
-    """Memory for columns that each itinerary needs anew, and that are let go of before the next comes."""
-
-    def __init__(self) -> None:
-        self._columns: dict[str, NDArray[Any]] = {}
-
-    def empty(self, name: str, size: int, kind: Any = np.int64) -> NDArray[Any]:
-        """Give room for a column."""
-        column = self._columns.get(name)
-        if column is None or len(column) < size:
-            column = self._columns[name] = np.empty(size + size // 8, dtype=kind)
-        return column[:size]
-
-    def joined(self, name: str, first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-        """Give a column that consists of these two."""
-        column = self.empty(name, len(first) + len(second), second.dtype)
-        column[: len(first)], column[len(first) :] = first, second
-        return column
 
 
 _LOG_NAMES = {"joined": "joined_ns", "started": "started_ns", "ended": "ended_ns", "outcome": "outcome"}
@@ -259,7 +233,7 @@ def _roomier(world: World) -> World:
     """Make room in the heap: by what does not matter any more, and where that is less than half, by a larger one."""
     size, needed = int(world.at[of.SIZE]), int(world.at[of.NEED])
     world.at[of.SIZE] = _sift(world)
-    needed = 2 * (needed - size + int(world.at[of.SIZE]))
+    needed = _GROWTH * (needed - size + int(world.at[of.SIZE]))
     if needed <= len(world.pending.time):
         return world
     wide = Pending(*(np.empty(needed, dtype=np.int64) for _ in range(3)))

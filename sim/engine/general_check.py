@@ -87,12 +87,20 @@ class Check:
         known = len(tables) == len(self._tables) and all(map(is_, tables, self._tables))
         if known and np.all(most <= self._most):
             return True
-        try:
-            _with_a_leg_each(itinerary, most).check()
-        except ValueError:
-            return False
-        self._tables, self._most = tables, most
-        return True
+        for bound in (_rounded_up(most), most):  # what is rounded up is seldom exceeded by a later itinerary
+            try:
+                _with_a_leg_each(itinerary, bound).check()
+            except ValueError:
+                continue
+            self._tables, self._most = tables, bound
+            return True
+        return False
+
+
+def _rounded_up(most: Ints) -> Ints:
+    """Round up to powers of two, but to none that the contract would refuse."""
+    powers = [max(value, min(2 ** value.bit_length(), _NO_LIMIT)) for value in most.ravel().tolist()]
+    return np.array(powers, dtype=np.int64).reshape(most.shape)
 
 
 def _with_a_leg_each(itinerary: Itinerary, most: Ints) -> Itinerary:

@@ -93,26 +93,38 @@ def _behind(legs, row):
 @part
 def _begin(world, row):
     """Begin with the stage at `row`: count its chains, and note who follows whom. Gives the row behind it."""
-    end = _behind(world.legs, row)
+    legs, first = rules.legs_of(world, row)
+    before = row - np.int64(first)
+    end = _behind(legs, np.int64(first))
     chains = 0
-    for leg in range(row, end):
-        after = world.legs.after[_at(leg)]
+    for place in range(first, end):
+        world.follower[_at(before + place)] = -1
+        after = legs.after[_at(place)]
         if after < 0:
             chains += 1
         else:
-            world.follower[_at(after)] = leg
-    request = _at(world.legs.request[_at(row)])
+            world.follower[_at(before + after)] = before + place
+    request = _request(world, row)
     world.requests[request, OPEN] = chains
     world.requests[request, MET] = 0
-    return end
+    return before + end
+
+
+@part
+def _request(world, row):
+    """Give the request of a row."""
+    legs, place = rules.legs_of(world, row)
+    return _at(legs.request[place] if row < len(world.numbers) else legs.request[place] + world.at[REQUESTS])
 
 
 @part
 def _move_on(world, ended, joining, row, now):
     """Let a client go on whose leg has ended, or joins after its delay, or whose stage at `row` begins (else: -1)."""
-    legs, requests, at = world.legs, world.requests, world.at
+    requests, at = world.requests, world.at
     last = max(ended, joining, row)
-    request = _at(legs.request[_at(last)])
+    legs, place = rules.legs_of(world, last)  # all legs of a request are in the same columns
+    before = last - np.int64(place)
+    request = _request(world, last)
     end = _begin(world, row) if row >= 0 else row
     wait = 0
     while True:
@@ -123,10 +135,10 @@ def _move_on(world, ended, joining, row, now):
             if follower < 0 or done:
                 requests[request, OPEN] -= 1
                 if done:
-                    requests[request, MET] |= 2 if legs.ends[_at(ended)] else 1
+                    requests[request, MET] |= 2 if legs.ends[_at(ended - before)] else 1
             else:
-                delay = legs.delay[_at(follower)]
-                if legs.heeds[_at(follower)]:
+                delay = legs.delay[_at(follower - before)]
+                if legs.heeds[_at(follower - before)]:
                     delay = max(delay, wait)
                 if delay == 0:
                     joining = follower
@@ -135,7 +147,7 @@ def _move_on(world, ended, joining, row, now):
                     rules.schedule(world.pending, at, now, delay, JOINING + number, follower)
             ended = -1
         while joining < 0 and row < end:  # the next chain of a stage that begins
-            if legs.after[_at(row)] < 0:
+            if legs.after[_at(row - before)] < 0:
                 joining = row
             row += 1
         if joining >= 0:
@@ -146,8 +158,9 @@ def _move_on(world, ended, joining, row, now):
         elif requests[request, OPEN] > 0:
             return
         else:
-            row = _behind(legs, last)
-            onward = row < len(legs.request) and legs.request[_at(row)] == legs.request[_at(last)]
+            place = _behind(legs, last - before)
+            row = before + place
+            onward = place < len(legs.request) and legs.request[_at(place)] == legs.request[_at(last - before)]
             if not onward or requests[request, MET] != 1:
                 requests[request, OPEN] = OVER
                 return
@@ -162,7 +175,8 @@ def _give_up(world, leg, now):
     """
     log, stations = world.log, world.stations
     row = _at(leg)
-    number = world.legs.station[row]
+    legs, place = rules.legs_of(world, leg)
+    number = legs.station[place]
     station = _at(number)
     outcome = log.outcome[row]
     if outcome == TIMED_OUT and log.ended[row] == now:
@@ -182,12 +196,13 @@ def _give_up(world, leg, now):
 @call
 def _turn(world, station, now):
     """Let the head of a line pass if all limits have room, and look when the next will. Gives who starts, or -1."""
-    legs, log, stations = world.legs, world.log, world.stations
+    log, stations = world.log, world.stations
     starts = -1
     stations[station, TURN] = NEVER
     leg = stations[station, LINE]
     first, end = stations[station, LIMITS], stations[station, LIMITS_END]
-    tokens = legs.tokens[_at(leg)]
+    legs, place = rules.legs_of(world, leg)
+    tokens = legs.tokens[place]
     if rules.wait_for_room(world.limits, world.limits_of, first, end, tokens, now) == 0:
         rules.take(world.limits, world.limits_of, first, end, tokens, now)
         log.outcome[_at(leg)] = IN_QUEUE
@@ -239,8 +254,8 @@ def _play(arrival, world, before, is_last, first_request):
             return GROW
         freed, starts, ended, joins, begins = -1, -1, -1, -1, -1
         if fresh:
-            if row < len(legs.request) and legs.request[_at(row)] == at[REQUESTS] + number:
-                begins = row
+            if row < len(legs.request) and legs.request[_at(row)] == number:
+                begins = len(world.numbers) + row
                 row = _behind_request(legs, row)
             number += 1
         else:
@@ -254,7 +269,8 @@ def _play(arrival, world, before, is_last, first_request):
                     freed = -1 - came
                 else:
                     ended = came
-                    freed = legs.station[_at(came)]
+                    columns, place = rules.legs_of(world, came)
+                    freed = columns.station[place]
                     if world.stations[_at(freed), SERVERS] == 0:
                         freed = -1
             elif rank < JOINING:
@@ -274,13 +290,15 @@ def _play(arrival, world, before, is_last, first_request):
             _move_on(world, ended, joins, begins, now)
     # Who arrives at the cut itself waits for those who come later and may go before.
     while number < len(arrival):
-        if row < len(legs.request) and legs.request[_at(row)] == at[REQUESTS] + number:
+        if row < len(legs.request) and legs.request[_at(row)] == number:
             size = at[SIZE]
             at[NEED] = size + 1
             if size == len(pending.time):
                 at[NUMBER], at[ROW] = number, row
                 return GROW
-            kernel.push(pending, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, row)
+            kernel.push(
+                pending, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, len(world.numbers) + row
+            )
             at[SIZE] = size + 1
             row = _behind_request(legs, row)
         number += 1

@@ -82,6 +82,13 @@ def schedule(pending, at, now, span, rank, row):
 
 
 @part
+def legs_of(world, row):
+    """Give the columns that a row is in, and where it is there."""
+    carried = len(world.numbers)
+    return (world.carried, _at(row)) if row < carried else (world.legs, _at(row - carried))
+
+
+@part
 def number_of(numbers, at, leg):
     """Give the number of a leg in the whole run."""
     return numbers[_at(leg)] if leg < len(numbers) else leg + at[OFFSET]
@@ -164,8 +171,9 @@ def look(world, station, now):
     if leg < 0:
         stations[station, TURN] = NEVER
         return
+    legs, place = legs_of(world, leg)
     first, end = stations[station, LIMITS], stations[station, LIMITS_END]
-    wait = wait_for_room(world.limits, world.limits_of, first, end, world.legs.tokens[_at(leg)], now)
+    wait = wait_for_room(world.limits, world.limits_of, first, end, legs.tokens[place], now)
     if now > LATEST - wait:
         stations[station, TURN] = NEVER
     elif stations[station, TURN] != now + wait:  # else it is scheduled: for the head that has just left
@@ -176,18 +184,19 @@ def look(world, station, now):
 @part
 def start(world, leg, now):
     """Let a server take a leg, which settles when it ends and how."""
-    legs, log, stations = world.legs, world.log, world.stations
+    log, stations = world.log, world.stations
     pending, at = world.pending, world.at
     row = _at(leg)
-    station = _at(legs.station[row])
+    legs, place = legs_of(world, leg)
+    station = _at(legs.station[place])
     limited = stations[station, SERVERS] > 0
     if limited:
         stations[station, BUSY] += 1
-    service = legs.service[row]
+    service = legs.service[place]
     if stations[station, WEATHER_END] > 0:
         service = service * world.weather[_weather(stations, world.weather, station, now), SLOWDOWN] // AS_USUAL
     number = number_of(world.numbers, at, leg)
-    timeout = legs.timeout[row]
+    timeout = legs.timeout[place]
     left = timeout - (now - log.joined[row])
     waited = log.outcome[row] != NOT_TRIED
     log.started[row] = now
@@ -195,12 +204,12 @@ def start(world, leg, now):
         log.outcome[row] = TIMED_OUT
         if now <= LATEST - left:
             log.ended[row] = now + left
-        if not waited or timeout > legs.patience[row]:  # else its timer while it waited is that of the timeout
+        if not waited or timeout > legs.patience[place]:  # else its timer while it waited is that of the timeout
             schedule(pending, at, now, left, GIVING_UP + number, leg)
         if limited and not stations[station, CANCELS]:
-            schedule(pending, at, now, service, FIRST_RANK + number, -1 - legs.station[row])
+            schedule(pending, at, now, service, FIRST_RANK + number, -1 - legs.station[place])
     else:
-        log.outcome[row] = FAILED if legs.fails[row] else WELL
+        log.outcome[row] = FAILED if legs.fails[place] else WELL
         if now <= LATEST - service:
             log.ended[row] = now + service
         schedule(pending, at, now, service, FIRST_RANK + number, leg)
@@ -209,17 +218,18 @@ def start(world, leg, now):
 @part
 def join(world, leg, now):
     """Let a leg join its station; -1, or if it has ended already, for how long it has to wait for another try."""
-    legs, log, stations, at = world.legs, world.log, world.stations, world.at
+    log, stations, at = world.log, world.stations, world.at
     row = _at(leg)
-    station = _at(legs.station[row])
+    legs, place = legs_of(world, leg)
+    station = _at(legs.station[place])
     log.joined[row] = now
     outcome, wait = NOT_TRIED, 0
     budget = stations[station, BUDGET]
     if budget < NO_LIMIT:
-        after = legs.after[row]
+        after = legs.after[place]
         if after < 0:
             stations[station, BALANCE] = min(stations[station, BALANCE] + budget, stations[station, BUDGET_MOST])
-        elif legs.station[_at(after)] == legs.station[row]:
+        elif legs.station[_at(after)] == legs.station[place]:
             if stations[station, BALANCE] < AS_USUAL:
                 outcome = DENIED
             else:
@@ -230,11 +240,11 @@ def join(world, leg, now):
     first, end = stations[station, LIMITS], stations[station, LIMITS_END]
     if outcome == NOT_TRIED:
         if first < end:
-            wait = wait_for_room(world.limits, world.limits_of, first, end, legs.tokens[row], now)
+            wait = wait_for_room(world.limits, world.limits_of, first, end, legs.tokens[place], now)
             passes = wait == 0 and stations[station, LINE] < 0
         servers = stations[station, SERVERS]
         starts = passes and (servers == 0 or stations[station, BUSY] < servers)
-        if not starts and stations[station, WAITING] >= legs.queue_most[row]:
+        if not starts and stations[station, WAITING] >= legs.queue_most[place]:
             outcome, wait = REJECTED, 0
         elif not passes and stations[station, REJECTS]:
             outcome = REJECTED
@@ -244,12 +254,12 @@ def join(world, leg, now):
         log.outcome[row] = outcome
         return wait
     if passes and first < end:
-        take(world.limits, world.limits_of, first, end, legs.tokens[row], now)
+        take(world.limits, world.limits_of, first, end, legs.tokens[place], now)
     if starts:
         start(world, leg, now)
         return -1
     stations[station, WAITING] += 1
-    span = min(legs.patience[row], legs.timeout[row])
+    span = min(legs.patience[place], legs.timeout[place])
     if span < NO_LIMIT:
         schedule(world.pending, at, now, span, GIVING_UP + number_of(world.numbers, at, leg), leg)
     if passes:

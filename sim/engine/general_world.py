@@ -58,7 +58,7 @@ whether any of those that have was answered (1) and whether any answer ends the 
 
 
 class Legs(NamedTuple):
-    """Columns of legs: of those carried over from earlier itineraries, and behind them of the new ones."""
+    """Columns of legs; `request` and `after` count within these."""
 
     request: Ints
     stage: Ints
@@ -87,11 +87,15 @@ class Log(NamedTuple):
 class World(NamedTuple):
     """All that the loop works on.
 
-    `follower` is the next leg of a leg's chain, `behind` who waits behind it; -1 if nobody. `numbers` are those of the
-    carried legs in the whole run. An event of `pending` comes with a leg, or with -1 - station if it frees a server and
-    is nobody's end; a turn comes with its station, and the arrival of a carried request with its first leg.
+    Rows are counted over the legs `carried` over from earlier itineraries and, behind them, the new `legs`.
+
+    `follower` is the next leg of a leg's chain, once its stage has begun, and `behind` who waits behind it, while it
+    waits; -1 if nobody. `numbers` are those of the carried legs in the whole run. An event of `pending` comes with a
+    leg, or with -1 - station if it frees a server and is nobody's end; a turn comes with its station, and the arrival
+    of a carried request with its first leg.
     """
 
+    carried: Legs
     legs: Legs
     log: Log
     follower: Ints

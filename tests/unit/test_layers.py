@@ -25,7 +25,7 @@ FLOORS = {
 """Floor of each room; the files on floor 0 are one room."""
 
 EXEMPT = {"sim", "sim.__main__"}
-ENGINE_MAY_IMPORT = ("sim.engine", "sim.routing.itinerary", "sim.columns")
+ENGINE_MAY_IMPORT = ("sim.engine", "sim.routing.itinerary", "sim.routing.conditions", "sim.columns")
 OPENS_ALL_ROOMS = "sim"
 
 

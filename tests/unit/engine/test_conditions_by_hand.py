@@ -191,10 +191,11 @@ def test_the_queue_counts_those_at_the_limits_too(trace: Trace) -> None:
 
 
 def test_a_limit_lets_a_burst_pass_and_then_one_per_period(trace: Trace) -> None:
-    """If a limit grants one leg per 10 ns in bursts of two, the third waits for its turn, in the order of joining."""
+    """If a limit grants one leg per 10 ns in bursts of two, the third waits for its turn; idle time is not saved up."""
     limit = {"limit_period_ns": [10], "limit_burst_ns": [20], "station_limit": [(A, 0)]}
-    log = trace([UNLIMITED], *[(at, [[call(A, 1)]]) for at in (5, 5, 6, 7, 40)], **limit)
-    assert log == [(5, 5, 6, DONE), (5, 5, 6, DONE), (6, 15, 16, DONE), (7, 25, 26, DONE), (40, 40, 41, DONE)]
+    log = trace([UNLIMITED], *[(at, [[call(A, 1)]]) for at in (5, 5, 6, 7, 90, 90, 91)], **limit)
+    assert log[:4] == [(5, 5, 6, DONE), (5, 5, 6, DONE), (6, 15, 16, DONE), (7, 25, 26, DONE)]
+    assert log[4:] == [(90, 90, 91, DONE), (90, 90, 91, DONE), (91, 100, 101, DONE)]
 
 
 def test_costs_are_rounded_up_and_no_more_than_the_burst(trace: Trace) -> None:

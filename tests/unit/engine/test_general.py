@@ -63,16 +63,21 @@ def test_large_scenarios_give_the_same_on_both_engines() -> None:
 
 
 def test_the_loop_is_also_plain_python() -> None:
-    """If numba is told not to compile, the same loop gives the reference engine's log, whole and in parts."""
+    """If numba is told not to compile, the same loop gives the reference engine's log, whole and in parts.
+
+    Python also says if it goes beyond the room that it asked for, so it is given no more.
+    """
     code = """
 from conditions_equality import differences
-from sim.engine import general_kernel
+from sim.engine import general, general_kernel
+general._ROOM, general._GROWTH = 0, 1
 general_kernel.forget_cache()
 print(hasattr(general_kernel.advance, "py_func"), differences(range(150))[0])
 """
     assert run(code, NUMBA_DISABLE_JIT="1") == "False 0"
 
 
+@pytest.mark.slow
 def test_a_numba_without_the_private_option_still_compiles(tmp_path: Path) -> None:
     """If numba does not know the option that leaves out reference counts, the loop is compiled with them."""
     code = """
@@ -217,7 +222,6 @@ def test_a_run_in_parts_keeps_only_what_is_under_way() -> None:
     logs = naive.play_in_parts(engine, plan, list(range(10, 1_000, 10)))
     assert len(logs) == 100
     assert len(engine._general._under_way.row) == 0
-    assert all(len(column) < 100 for column in engine._general._rows._columns.values())
 
 
 GOOD: dict[str, Any] = {

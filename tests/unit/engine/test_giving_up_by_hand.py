@@ -189,6 +189,14 @@ def test_who_joins_after_a_delay_stands_behind_a_head_whose_turn_it_is(trace: Tr
     assert log == [(0, 0, 2, FAILED), (10, 20, 24, DONE), (0, 0, 4, DONE), (1, 10, 14, DONE)]
 
 
+def test_who_joins_after_a_delay_still_counts_a_head_whose_turn_it_is(trace: Trace) -> None:
+    """If a retry that is content with nobody waiting joins at the instant of a turn, the head still waits."""
+    limit = {"limit_period_ns": [10], "limit_burst_ns": [10], "station_limit": [(A, 0)]}
+    stage = [call(B, 2, fails=True), call(A, 4, after=0, delay_ns=8, queue_most=1)]
+    log = trace([UNLIMITED] * 2, (0, [stage]), (0, [[call(A, 4)]]), (1, [[call(A, 4)]]), **limit)
+    assert log == [(0, 0, 2, FAILED), (10, 10, 10, REJECTED), (0, 0, 4, DONE), (1, 10, 14, DONE)]
+
+
 def test_delays_that_end_together_are_in_the_order_of_their_legs(trace: Trace) -> None:
     """If two retries join at one instant, the one of the lower row is first, though it was decided on later."""
     late = [call(A, 8, fails=True), call(C, 3, after=0, delay_ns=2)]

@@ -60,12 +60,12 @@ class Scene:
 
     def chunks(self, replication: int, size: int | None = CHUNK, most: int | None = None) -> Iterator[Requests]:
         """Draw the requests of one replication, `size` at a time (None: in one piece); at least one chunk comes."""
-        streams, horizon = Streams(self.spec.seed, replication), self._horizon(most)
-        return draw_requests(self.spec.workload, streams, self.calendar, horizon, self.replayed, size=size)
+        workload, streams = self.spec.workload, Streams(self.spec.seed, replication)
+        return draw_requests(workload, streams, self.calendar, self._horizon, self.replayed, size=size, most=most)
 
-    def _horizon(self, most: int | None = None) -> Horizon:
-        run = self.spec.run
-        return Horizon(run.duration, run.requests if most is None else min(most, run.requests or most))
+    @property
+    def _horizon(self) -> Horizon:
+        return Horizon(self.spec.run.duration, self.spec.run.requests)
 
     def answers(self, requests: Requests) -> Answers:
         """Give the answers of every model to these requests."""
@@ -93,7 +93,7 @@ class Scene:
         end = run.duration
         if end is None:
             streams, traces = Streams(self.spec.seed, replication), self.replayed.traces
-            end = last_arrival(self.spec.workload, streams, self.calendar, self._horizon(), traces).last_ns
+            end = last_arrival(self.spec.workload, streams, self.calendar, self._horizon, traces).last_ns
         return Window(run.warm_up, max(end, run.warm_up))
 
     def terms(self, pattern: Pattern, window: Window, *, compared: bool = False) -> Terms:

@@ -75,7 +75,7 @@ def auroc_of(correlation: float, acceptance: float) -> float:
     return float((accepted * below).sum() / (accepted.sum() * rejected.sum()))
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1 << 20)  # asked anew for every class in every chunk: it has to hold all there are
 def reading_correlation(auroc: float, acceptance: float) -> float:
     """Find the correlation r at which the reading has this AUROC, by bisection (0.5 gives 0, 1 gives 1)."""
     if auroc <= _BLIND:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -47,25 +48,30 @@ class _TaskClass(NamedTuple):
 def _modelled(classes: tuple[_TaskClass, ...], share: float) -> float:
     """Find the threshold on the modelled surety by bisection; kept, since every chunk of a run asks for the same."""
     low, high = -_FAR, _FAR
+    share_up_to = _distribution([group for group in classes if group.share])
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        below = sum(group.share * _share_up_to(group, middle) for group in classes if group.share)
-        if below < share:
+        if share_up_to(middle) < share:
             low = middle
         else:
             high = middle
     return math.inf if high == _FAR else high
 
 
-def _share_up_to(group: _TaskClass, surety: float) -> float:
-    """Give P(surety of an answer <= surety) in one task class, for a finite surety."""
-    r = reading_correlation(group.auroc, group.acceptance)
-    cut = float(normal_quantile(np.array([group.acceptance]))[0])
-    if math.isinf(cut):
-        return float(cut < 0)
-    if r >= 1:
-        return 1 - group.acceptance
-    if r <= 0:
-        return float(cut <= surety)
-    reading = (surety * math.sqrt(1 - r * r) - cut) / r
-    return float(normal_cdf(np.array([reading]))[0])
+def _distribution(classes: Sequence[_TaskClass]) -> Callable[[float], float]:
+    """Give the distribution function of the surety of all answers, for finite sureties."""
+    weight = np.array([group.share for group in classes])
+    acceptance = np.array([group.acceptance for group in classes])
+    r = np.array([reading_correlation(group.auroc, group.acceptance) for group in classes])
+    cut = normal_quantile(acceptance)
+    certain = np.isinf(cut) | (r >= 1)  # no finite surety: all of a class, or its wrong answers, lie below any
+    below = math.fsum(weight[certain] * (1 - acceptance[certain]))
+    blind, reads = ~certain & (r <= 0), ~certain & (r > 0)
+    tied, tie = weight[blind], cut[blind]
+    spread, weight, cut, r = np.sqrt(1 - r[reads] ** 2), weight[reads], cut[reads], r[reads]
+
+    def share_up_to(surety: float) -> float:
+        read = weight * normal_cdf((surety * spread - cut) / r)
+        return math.fsum([below, *tied[tie <= surety].tolist(), *read.tolist()])
+
+    return share_up_to

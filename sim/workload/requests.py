@@ -74,21 +74,24 @@ def draw_requests(
     inputs: Inputs,
     *,
     size: int | None = CHUNK,
+    most: int | None = None,
 ) -> Iterator[Requests]:
     """Draw the requests of one replication that arrive before the horizon, `size` of them at once (None: all).
 
     Joined together, the chunks are the same for every size. The last one holds what is left; there is always a chunk,
-    an empty one where nothing arrives.
+    an empty one where nothing arrives. `most` ends a look at a replication after so many: they are those of the whole.
     """
-    drawer = _Drawer(workload, streams, horizon, inputs)
-    for sources in arrival_chunks(workload, streams, calendar, horizon, inputs.traces, size=size):
+    drawer = _Drawer(workload, streams, calendar, horizon, inputs)
+    for sources in arrival_chunks(workload, streams, calendar, horizon.cut(most), inputs.traces, size=size):
         yield drawer.draw(sources)
 
 
 class _Drawer:
     """Draws the requests of a replication, each once and in order: an outcome table is walked through."""
 
-    def __init__(self, workload: Workload, streams: Streams, horizon: Horizon, inputs: Inputs) -> None:
+    def __init__(
+        self, workload: Workload, streams: Streams, calendar: Calendar, horizon: Horizon, inputs: Inputs
+    ) -> None:
         traces, sources = inputs.traces, tuple(processes_of(workload))
         self._streams = streams
         self._segments = Segments(workload, traces)
@@ -96,7 +99,7 @@ class _Drawer:
         if self._asked is None:
             self._task = Tasks(workload, traces, self._segments.names)
             self._tasks = self._task.names
-            self._task_shares = expected_task_shares(workload, traces, self._tasks, horizon)
+            self._task_shares = expected_task_shares(workload, traces, self._tasks, calendar, horizon)
         else:
             self._tasks = self._asked.tasks
             self._task_shares = np.bincount(self._asked.task_code, minlength=len(self._tasks)) / self._asked.rows

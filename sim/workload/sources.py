@@ -16,6 +16,7 @@ from sim.workload.arrivals import ArrivalProcess
 from sim.workload.arrivals.process import BLOCK, DrawnArrivals
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.calendar import Calendar
+from sim.workload.expected import expected_requests
 from sim.workload.merging import Arrivals, Blocks, merge
 from sim.workload.traces import Trace
 from sim.workload.workload import Workload
@@ -40,6 +41,10 @@ class Horizon:
 
     until_ns: int | None = None
     requests: int | None = None
+
+    def cut(self, most: int | None) -> Horizon:
+        """Give the horizon of the first `most` requests before this one; this one, if None."""
+        return self if most is None else Horizon(self.until_ns, min(most, self.requests or most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,10 @@ def arrival_chunks(
     an empty one where nothing arrives. Every source is in every chunk, in the order of the workload.
     """
     processes = processes_of(workload)
+    expected = expected_requests(processes, traces, calendar, until_ns=horizon.until_ns, most=horizon.requests)
     blocks = [
-        _blocks(name, process, streams, calendar, horizon=horizon, traces=traces) for name, process in processes.items()
+        _blocks(name, process, streams, calendar, expected=expected[name], traces=traces)
+        for name, process in processes.items()
     ]
     starts = [0] * len(processes)
     for arrivals in merge(blocks, size, until_ns=horizon.until_ns, most=horizon.requests):
@@ -140,7 +147,7 @@ def _blocks(
     streams: Streams,
     calendar: Calendar,
     *,
-    horizon: Horizon,
+    expected: float,
     traces: Mapping[str, Trace],
 ) -> Blocks:
     """Give the arrivals of one source, block after block."""
@@ -148,16 +155,12 @@ def _blocks(
         yield from process.blocks(traces[name], streams, name)
         return
     if isinstance(process, DrawnArrivals):
-        times = process.blocks(streams, name, calendar, _draws_at_once(process, horizon))
+        times = process.blocks(streams, name, calendar, _draws_at_once(expected))
     else:
         times = process.times(streams, name, calendar)
     yield from ((some, None) for some in times)
 
 
-def _draws_at_once(process: DrawnArrivals, horizon: Horizon) -> int:
-    """Give how many draws to make at once: a power of two, such that a short run does not draw a long one's block."""
-    expected = math.inf if horizon.requests is None else float(horizon.requests)
-    if horizon.until_ns is not None:
-        seconds = horizon.until_ns / 1e9
-        expected = min(expected, process.mean_rate_per_s(seconds / 2) * seconds)
+def _draws_at_once(expected: float) -> int:
+    """Give how many draws to make at once: a power of two, so that a source of few requests draws no block of many."""
     return BLOCK if expected >= BLOCK else max(_FEWEST_DRAWS, 1 << math.ceil(expected).bit_length())

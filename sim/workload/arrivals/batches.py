@@ -16,12 +16,13 @@ from sim.workload.arrivals.constant import ConstantArrivals
 from sim.workload.arrivals.mmpp import MmppArrivals
 from sim.workload.arrivals.on_off import OnOffArrivals
 from sim.workload.arrivals.poisson import PoissonArrivals
-from sim.workload.arrivals.process import BLOCK, DrawnArrivals
+from sim.workload.arrivals.process import BLOCK, DrawnArrivals, Expectation
 from sim.workload.arrivals.profile import ProfileArrivals
 from sim.workload.arrivals.renewal import RenewalArrivals
 from sim.workload.calendar import Calendar
 
 _LONGEST_SPREAD_NS: Final = 86_400_000_000_000
+_PLACES: Final = 64  # in the spread of a batch, at most, where the expected number of requests is worked out
 
 BatchTimes = Annotated[
     ConstantArrivals | PoissonArrivals | RenewalArrivals | ProfileArrivals | OnOffArrivals | MmppArrivals,
@@ -51,6 +52,13 @@ class BatchArrivals(DrawnArrivals):
     def mean_rate_per_s(self, at_s: float | None = None) -> float:
         """Give the rate of the batches times the mean size."""
         return self.every.mean_rate_per_s(at_s) * self._mean_size()
+
+    def expectation(self, calendar: Calendar) -> Expectation:
+        """Give the expected number of requests up to any time, as if every batch had the mean size."""
+        batches, size = self.every.expectation(calendar), self._mean_size()
+        places = min(max(round(size), 1), _PLACES) if self.spread else 1
+        later_ns = [place * self.spread // places for place in range(places)]
+        return lambda until_ns: size / places * sum(batches(until_ns - later) for later in later_ns if later < until_ns)
 
     def blocks(self, streams: Streams, source: str, calendar: Calendar, size: int) -> Iterator[Ints]:
         """Yield the times of the requests. Requests that fall behind the next batches wait for their turn."""

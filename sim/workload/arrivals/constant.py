@@ -12,7 +12,7 @@ import numpy as np
 from sim.chance import Streams
 from sim.columns import Ints
 from sim.units import DurationNs, RatePerS
-from sim.workload.arrivals.process import END, DrawnArrivals
+from sim.workload.arrivals.process import END, DrawnArrivals, Expectation
 from sim.workload.calendar import Calendar
 
 
@@ -30,15 +30,17 @@ class ConstantArrivals(DrawnArrivals):
         """Give the rate."""
         return self.rate_per_s
 
+    def expectation(self, calendar: Calendar) -> Expectation:  # noqa: ARG002 - the same at all hours
+        """Give the number of arrivals up to any time, which is certain."""
+        gap, offset, parts = self._grid()
+        return lambda until_ns: float(max(-((offset - until_ns * parts) // gap), 0))
+
     def blocks(self, streams: Streams, source: str, calendar: Calendar, size: int) -> Iterator[Ints]:  # noqa: ARG002 - no chance here
         """Yield the times, each rounded from its own exact value: rounding never adds up.
 
         The rate is taken as the decimal that was written; halves round up.
         """
-        gap_ns = 10**9 / Ratio(repr(self.rate_per_s))
-        offset_ns = gap_ns if self.first is None else Ratio(self.first)
-        parts = 2 * gap_ns.denominator
-        gap, offset = 2 * gap_ns.numerator, int(offset_ns * parts) + gap_ns.denominator
+        gap, offset, parts = self._grid()
         for start in count(0, size):
             times = [(offset + k * gap) // parts for k in range(start, start + size)]
             if times[-1] >= END:
@@ -47,3 +49,10 @@ class ConstantArrivals(DrawnArrivals):
                     yield np.array(kept, dtype=np.int64)
                 return
             yield np.array(times, dtype=np.int64)
+
+    def _grid(self) -> tuple[int, int, int]:
+        """Give gap, offset and parts, whole numbers: the k-th arrival is at (offset + k gap) // parts."""
+        gap_ns = 10**9 / Ratio(repr(self.rate_per_s))
+        offset_ns = gap_ns if self.first is None else Ratio(self.first)
+        parts = 2 * gap_ns.denominator
+        return 2 * gap_ns.numerator, int(offset_ns * parts) + gap_ns.denominator, parts

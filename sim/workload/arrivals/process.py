@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,11 @@ BLOCK: Final = 65_536
 
 END: Final = 2**62
 """Running sums stop here, before an int64 could wrap: after 146 years, in nanoseconds."""
+
+Expectation: TypeAlias = Callable[[int], float]
+"""The number of arrivals that are expected before a time, in ns from the start of the run."""
+
+_NS: Final = 1e9
 
 
 class ArrivalProcess(Spec):
@@ -39,6 +44,14 @@ class ArrivalProcess(Spec):
         TypeError from a process that learns its rate from a file. (Not called `rate_per_s`: that is what YAML says.)
         """
         raise TypeError(f"{type(self).__name__} has no rate of its own at {at_s or 0} s; read its file first")
+
+    def expectation(self, calendar: Calendar) -> Expectation:  # noqa: ARG002 - the same at all hours
+        """Give the expected number of arrivals up to any time: the mean rate times the time, of a stationary process.
+
+        TypeError from a process that learns its rate from a file.
+        """
+        rate_per_s = self.mean_rate_per_s()
+        return lambda until_ns: rate_per_s * until_ns / _NS
 
 
 class DrawnArrivals(ArrivalProcess):

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import itertools
+import math
 import zoneinfo
 from collections.abc import Iterator
-from datetime import UTC, timedelta
-from typing import Annotated, Any, Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
+import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
 from sim.chance import Streams
-from sim.columns import Ints
+from sim.columns import Floats, Ints
 from sim.units import RatePerS, parse_fraction
 from sim.workload.arrivals.inversion import Step, inverted
-from sim.workload.arrivals.process import DrawnArrivals
+from sim.workload.arrivals.process import DrawnArrivals, Expectation
 from sim.workload.calendar import Calendar
 
 _STEP: Final = timedelta(minutes=15)  # every time zone of today differs from UTC by a multiple of it
+_PIECE: Final = 1024  # quarters of an hour that are integrated at once; no result depends on it
 _MONTH_S: Final = 365.2425 / 12 * 86_400
 _STEEPEST_FALL: Final = -0.9
 _EXTINCT_PER_S: Final = 1e-12  # falling traffic ends here: less than one more request in ten thousand years
@@ -91,38 +96,102 @@ class ProfileArrivals(DrawnArrivals):
 
     def mean_rate_per_s(self, at_s: float | None = None) -> float:
         """Give the rate of an average week around `at_s` seconds after the start (None: at the start)."""
-        return self.rate_per_s * self._grown(at_s or 0.0)
+        return self.rate_per_s * _grown(self.growth_per_month, at_s or 0.0)
+
+    def expectation(self, calendar: Calendar) -> Expectation:
+        """Give the integral of the rate up to any time, worked out as far as it is asked for."""
+        shape, end_ns = self._shape(), self._extinct_ns()
+        pieces = [np.zeros((2, 1))]
+        edge_ns, integral_s = pieces[0]
+
+        def expected(until_ns: int) -> float:
+            nonlocal edge_ns, integral_s
+            at_ns = min(float(until_ns), end_ns)
+            if edge_ns[-1] < at_ns:
+                needed = 1 + math.ceil(at_ns / _nanoseconds(_STEP)) // _PIECE
+                pieces.extend(_piece(shape, calendar.start, number) for number in range(len(pieces) - 1, needed))
+                edge_ns, integral_s = np.cumsum(np.concatenate(pieces, axis=1), axis=1)
+            return self.rate_per_s * float(np.interp(at_ns, edge_ns, integral_s))
+
+        return expected
 
     def blocks(self, streams: Streams, source: str, calendar: Calendar, size: int) -> Iterator[Ints]:
         """Yield the times by inversion of the cumulated rate."""
         return inverted(streams, source, size, self._steps(calendar))
 
     def _steps(self, calendar: Calendar) -> Iterator[Step]:
-        """Yield the rate of each quarter of an hour of UTC; growth is taken in the middle of the quarter."""
-        zone = zoneinfo.ZoneInfo(self.time_zone)
-        hours, days = _relative(self.hour_of_day, 24), _relative(self.weekday, 7)
-        start = now = calendar.start.astimezone(UTC)
-        into_quarter = timedelta(minutes=now.minute % 15, seconds=now.second, microseconds=now.microsecond)
-        width = _STEP - into_quarter
-        while True:
-            local = now.astimezone(zone)
-            grown = self._grown((now - start + width / 2).total_seconds())
-            if self.rate_per_s * grown < _EXTINCT_PER_S:
+        """Yield the rate of each quarter of an hour, until traffic that falls has come to its end."""
+        for quarter in _quarters(self._shape(), calendar.start):
+            if self.rate_per_s * quarter.grown < _EXTINCT_PER_S:
                 return
-            yield Step(_nanoseconds(width), self.rate_per_s * hours[local.hour] * days[local.weekday()] * grown)
-            now, width = now + width, _STEP
+            yield Step(quarter.width_ns, self.rate_per_s * quarter.hour * quarter.day * quarter.grown)
 
-    def _grown(self, at_s: float) -> float:
-        factor: float = (1.0 + self.growth_per_month) ** (at_s / _MONTH_S)
-        return factor
+    def _shape(self) -> _Shape:
+        hours, days = _relative(self.hour_of_day, 24), _relative(self.weekday, 7)
+        return _Shape(hours, days, self.time_zone, self.growth_per_month)
+
+    def _extinct_ns(self) -> float:
+        """Give when traffic that falls comes to its end; infinite for other traffic."""
+        if self.growth_per_month >= 0:
+            return math.inf
+        months = math.log(_EXTINCT_PER_S / self.rate_per_s) / math.log1p(self.growth_per_month)
+        return max(months, 0.0) * _MONTH_S * 1e9
 
 
-def _relative(weights: list[float] | None, length: int) -> list[float]:
+class _Shape(NamedTuple):
+    """All of a profile but its rate: relative rates of hours and days, where the clock stands, growth per month."""
+
+    hours: tuple[float, ...]
+    days: tuple[float, ...]
+    time_zone: str
+    growth: float
+
+
+class _Quarter(NamedTuple):
+    """A quarter of an hour, or what the start of the run leaves of it: the factors of its rate."""
+
+    width_ns: int
+    hour: float
+    day: float
+    grown: float
+
+
+def _quarters(shape: _Shape, start: datetime, skipped: int = 0) -> Iterator[_Quarter]:
+    """Yield one quarter of an hour of UTC after the other without end; growth is taken in the middle of each."""
+    zone = zoneinfo.ZoneInfo(shape.time_zone)
+    first = now = start.astimezone(UTC)
+    into_quarter = timedelta(minutes=now.minute % 15, seconds=now.second, microseconds=now.microsecond)
+    width = _STEP - into_quarter
+    if skipped:
+        now, width = now + width + (skipped - 1) * _STEP, _STEP
+    while True:
+        local = now.astimezone(zone)
+        grown = _grown(shape.growth, (now - first + width / 2).total_seconds())
+        yield _Quarter(_nanoseconds(width), shape.hours[local.hour], shape.days[local.weekday()], grown)
+        now, width = now + width, _STEP
+
+
+@functools.lru_cache(maxsize=1024)
+def _piece(shape: _Shape, start: datetime, number: int) -> Floats:
+    """Give the widths in ns of the quarters of an hour of one piece of time, and the integral of the rate over each.
+
+    The rate is 1 per second in the mean, so that replications and segments of one shape share it. float64[2, quarters].
+    """
+    steps = itertools.islice(_quarters(shape, start, number * _PIECE), _PIECE)
+    return np.array([(step.width_ns, step.width_ns / 1e9 * step.hour * step.day * step.grown) for step in steps]).T
+
+
+def _grown(per_month: float, at_s: float) -> float:
+    factor: float = (1.0 + per_month) ** (at_s / _MONTH_S)
+    return factor
+
+
+def _relative(weights: list[float] | None, length: int) -> tuple[float, ...]:
     """Give the weights over their mean; all 1 where there are none."""
     if weights is None:
-        return [1.0] * length
+        return (1.0,) * length
     mean = sum(weights) / length
-    return [weight / mean for weight in weights]
+    return tuple(weight / mean for weight in weights)
 
 
 def _nanoseconds(width: timedelta) -> int:

@@ -13,11 +13,9 @@ from sim.chance import Purpose, Streams
 from sim.columns import Floats, Ints
 from sim.schema import Spec
 from sim.units import DurationNs, PositiveDurationNs
-from sim.workload.arrivals.process import ArrivalProcess
+from sim.workload.arrivals.process import ArrivalProcess, Expectation
 from sim.workload.calendar import Calendar
-from sim.workload.traces import Trace, TraceFormat, replay, speed_up, window, without_failed
-
-_NS = 1_000_000_000
+from sim.workload.traces import Trace, TraceFormat, circle_ns, replay, speed_up, window, without_failed
 
 
 class Window(Spec):
@@ -67,12 +65,16 @@ class TraceReplay(ArrivalProcess):
         for block in replay(trace, uniforms, self.bootstrap):
             yield block.arrival_ns, block.rows
 
+    def rows_expected(self, trace: Trace) -> Expectation:
+        """Give the expected number of requests up to any time: recorded ones, and beyond their end the mean rate."""
+        arrival_ns, rows = trace.arrival_ns, len(trace)
+        if self.bootstrap is None:
+            return lambda until_ns: float(np.searchsorted(arrival_ns, until_ns, side="left"))
+        circle = circle_ns(trace)
+        return lambda until_ns: (
+            float(np.searchsorted(arrival_ns, until_ns, side="left")) + max(until_ns - circle, 0) / circle * rows
+        )
+
     def times(self, streams: Streams, source: str, calendar: Calendar) -> Iterator[Ints]:  # noqa: ARG002 - refuses
         """Raise: a trace is read from a file first and then replayed by `blocks`."""
         raise TypeError("a trace is replayed by blocks(trace, streams, source)")
-
-
-def trace_rate_per_s(trace: Trace) -> float:
-    """Give arrivals per second over the span of the trace."""
-    span_ns = int(trace.arrival_ns[-1]) if len(trace.arrival_ns) else 0
-    return float(np.divide((len(trace.arrival_ns) - 1) * _NS, span_ns)) if span_ns else 0.0

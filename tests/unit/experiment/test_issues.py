@@ -299,8 +299,8 @@ def test_many_findings_take_linear_time(text: str) -> None:
     document = parse_yaml(text, "e.yaml")
     with pytest.raises(ValidationError) as caught:
         Experiment.model_validate(document.data)
-    start = time.perf_counter()
+    start = time.process_time()
     *told, rest = issues_from_validation(caught.value, document, model=Experiment)
     assert len(told) == 100
     assert rest.message.endswith(" more mistakes")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -11,6 +11,7 @@ import pytest
 from scenes import FLEET, QUALITY, TASKS, WORKLOAD, Setting, one_task, setting, z_of
 from scipy import stats
 
+from sim.routing import confidence, thresholds
 from sim.routing.thresholds import surety_at_share
 from sim.workload.outcome_table import OutcomeTableSpec
 
@@ -165,3 +166,66 @@ def test_a_measured_threshold_is_kept_apart_by_what_it_depends_on(tmp_path: Path
         assert table.confidence_at_share("small", even, 0.75) == 3
         assert table.confidence_at_share("small", skewed, 0.5) == 3
         assert table.confidence_at_share("large", even, 0.5) == 7
+
+
+def of_two(chat: dict[str, Any], code: dict[str, Any]) -> dict[str, Any]:
+    """Make a workload of two segments with arrivals of their own, each with a task class of its own."""
+    parts = {"chat": chat, "code": code}
+    return {"segments": {n: {"arrivals": part, "mix": {n: 1.0}} for n, part in parts.items()}, "tasks": TASKS}
+
+
+DAY = {"kind": "profile", "rate_per_s": 1, "hour_of_day": [0] * 8 + [1] * 12 + [0] * 4}
+NIGHT = {"kind": "profile", "rate_per_s": 1, "hour_of_day": [1] * 8 + [0] * 12 + [1] * 4}
+GROWING = {"kind": "profile", "rate_per_s": 0.0003, "growth_per_month": 0.5}
+STEADY = {"kind": "poisson", "rate_per_s": 0.0015}
+TRACE = {"format": "columns", "file": "log.csv", "columns": {"arrival": "at", "task": "task"}, "time_unit": "s"}
+REPLAY = {"kind": "trace", "source": TRACE}
+RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a few hours of the night": (of_two(DAY, NIGHT), {"duration": "3h"}),
+    "growth": (of_two(GROWING, STEADY), {"duration": "26w"}),
+    "growth to a number of requests": (of_two(GROWING, STEADY), {"requests": 40_000}),
+    "a trace to a number of requests": (
+        {"arrivals": REPLAY, "tasks": TASKS, "mix": WORKLOAD["mix"]},
+        {"requests": N},
+    ),
+    "a trace to a duration": ({"arrivals": REPLAY, "tasks": TASKS, "mix": WORKLOAD["mix"]}, {"duration": "20000s"}),
+    "a trace beside drawn arrivals": (
+        of_two({"kind": "poisson", "rate_per_s": 2}, {**REPLAY, "bootstrap": "10s"}),
+        {"requests": 7 * N},
+    ),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_share_is_that_of_the_run(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a run is not the average of all time, the asked share of this run's answers lies below, |z| <= 4.6."""
+    rows = [f"{at},{'code' if at < N else 'chat'}" for at in range(2 * N)]
+    (tmp_path / "log.csv").write_text("\n".join(["at,task", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    workload, length = RUNS[run]
+    scene = setting(workload=workload, run=length)
+    assert len(scene.requests) >= N
+    assert abs(z_of(share_of(scene, 0.3), 0.3, len(scene.requests))) <= 4.6
+
+
+def test_a_pilot_has_the_threshold_of_its_run() -> None:
+    """If only the first requests are drawn of a run that changes, the threshold is that of all of it."""
+    scene = setting(workload=of_two(NIGHT, DAY), run={"requests": 60_000})
+    pilot = scene.scene.requests(0, most=50)
+    assert len(set(pilot.task.tolist())) == 1
+    found = surety_at_share(scene.scene.answers(pilot), "small", None, 0.3)
+    assert found == surety_at_share(scene.answers, "small", None, 0.3)
+
+
+def test_correlations_are_solved_once_per_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The correlation of a class is asked for once per threshold, however many steps the search has."""
+    asked: list[tuple[float, float]] = []
+
+    def counted(auroc: float, acceptance: float) -> float:
+        asked.append((auroc, acceptance))
+        return confidence.reading_correlation(auroc, acceptance)
+
+    monkeypatch.setattr(thresholds, "reading_correlation", counted)
+    classes = tuple(thresholds._TaskClass(1 / 7, 0.3 + k / 20, 0.8) for k in range(7))
+    assert math.isfinite(thresholds._modelled.__wrapped__(classes, 0.3))
+    assert len(asked) == len(set(asked)) == 7

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.chance import Streams
+from sim.chance import Purpose, Streams
+from sim.columns import Floats
 from sim.workload.calendar import Calendar
 from sim.workload.sources import WHOLE_WORKLOAD, Horizon, SourceArrivals, arrival_chunks, last_arrival, processes_of
 from sim.workload.traces import Trace
@@ -134,6 +135,25 @@ def test_a_trace_beside_drawn_arrivals_keeps_its_rows() -> None:
     assert log.rows.tolist() == [0, 1]
     assert log.arrival_ns.tolist() == [0, SECOND]
     assert drawn.rows is None
+
+
+def test_sources_draw_no_more_than_they_are_expected_to_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a hundred segments share 100,000 requests, each draws what is expected of it, not what is of all."""
+    drawn: dict[str, int] = {}
+    uniform = Streams.uniform
+
+    def counted(self: Streams, purpose: Purpose, names: tuple[str, ...], start: int, stop: int) -> Floats:
+        drawn[names[0]] = max(drawn.get(names[0], 0), stop)
+        return uniform(self, purpose, names, start, stop)
+
+    monkeypatch.setattr(Streams, "uniform", counted)
+    rates = {"busy": 901.0, **{f"s{k}": 1.0 for k in range(99)}}
+    spec = of_segments(**{n: {"arrivals": {"kind": "poisson", "rate_per_s": rate}} for n, rate in rates.items()})
+    sources = collect(spec, requests=100_000)
+    assert sum(len(source.positions) for source in sources) == 100_000
+    assert drawn.pop("busy") <= 2 * 131_072
+    assert drawn.keys() == rates.keys() - {"busy"}
+    assert max(drawn.values()) <= 2_048
 
 
 CHUNKED: dict[str, tuple[Workload, dict[str, Trace]]] = {

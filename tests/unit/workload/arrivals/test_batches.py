@@ -80,6 +80,15 @@ def test_mean_of_a_table_counts_rounded_sizes() -> None:
     assert process.mean_rate_per_s() == pytest.approx(rounded.mean(), rel=1e-5)
 
 
+def test_what_a_spread_delays_is_not_expected_yet() -> None:
+    """Requests of batches that are spread over their distance are expected one by one, each when it comes."""
+    process = batches(4, {"kind": "constant", "rate_per_s": 1, "first": "500ms"}, spread="1s")
+    times = next(process.times(Streams(7, 0), "all", Calendar()))
+    expected = process.expectation(Calendar())
+    for end_ns in range(0, 5 * 10**9, 10**8):
+        assert expected(end_ns) == np.searchsorted(times, end_ns)
+
+
 def test_a_batch_process_that_ends_brings_its_last_requests() -> None:
     """When the batches end with the clock, the requests still waiting for their turn come too."""
     process = batches(4, {"kind": "constant", "rate_per_s": 1e-9}, spread="1h")

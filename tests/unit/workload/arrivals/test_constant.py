@@ -35,6 +35,17 @@ def test_first_arrival_can_be_set() -> None:
     assert times(3, rate_per_s=4, first="1s") == [1_000_000_000, 1_250_000_000, 1_500_000_000]
 
 
+@pytest.mark.parametrize("first", [None, "0s", "1250ms"])
+def test_the_count_before_a_time_is_exact(first: str | None) -> None:
+    """Before any time, also that of an arrival, exactly those that came earlier are expected."""
+    found = times(100, rate_per_s=3.7, first=first)
+    process = ConstantArrivals.model_validate({"kind": "constant", "rate_per_s": 3.7, "first": first})
+    expected = process.expectation(Calendar())
+    for number, time in enumerate(found):
+        assert expected(time) == number
+        assert expected(time + 1) == number + 1
+
+
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf")])
 def test_rates_are_positive(rate: float) -> None:
     """A rate of zero, a negative one and no number at all are refused."""

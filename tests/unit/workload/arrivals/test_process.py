@@ -17,6 +17,7 @@ from sim.workload.calendar import Calendar
 
 ADAPTER: TypeAdapter[DrawnArrivals] = TypeAdapter(Arrivals)
 START = Calendar(datetime(2026, 3, 28, 10, 7, 30, 500, tzinfo=UTC))
+WORKDAY = Calendar(datetime(2026, 3, 30, 10, 7, 30, 500, tzinfo=UTC))
 
 MMPP = {
     "kind": "mmpp",
@@ -131,6 +132,25 @@ def test_mean_rate_is_met(name: str) -> None:
         counts.append(count)
     error = np.std(counts, ddof=1) / np.sqrt(len(counts))
     assert abs(np.mean(counts) - 60) <= 4 * error
+
+
+@every_process
+def test_the_expected_count_is_met(name: str) -> None:
+    """Over 400 independent runs the mean count of a window is the expected one, |z| <= 4, and a shorter has fewer."""
+    drawn = process(name)
+    window_ns = int(60e9 / drawn.mean_rate_per_s())
+    counts = []
+    for run in range(400):
+        count = 0
+        for block in drawn.blocks(Streams(7, run), "all", WORKDAY, 256):
+            count += int(np.searchsorted(block, window_ns))
+            if block[-1] >= window_ns:
+                break
+        counts.append(count)
+    expected = drawn.expectation(WORKDAY)
+    error = np.std(counts, ddof=1) / np.sqrt(len(counts))
+    assert abs(np.mean(counts) - expected(window_ns)) <= 4 * error
+    assert 0 == expected(0) < expected(window_ns // 2) < expected(window_ns)
 
 
 def test_unknown_kind_names_the_kinds() -> None:

@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from sim.chance import Purpose, Streams
+from sim.workload.arrivals.process import END
 from sim.workload.arrivals.profile import ProfileArrivals
 from sim.workload.calendar import Calendar
 
@@ -78,7 +79,7 @@ def assert_counts(found: np.ndarray, expected: np.ndarray) -> None:
     [(datetime(2026, 3, 27), 71), (datetime(2026, 10, 23), 73)],  # noqa: DTZ001 - local
 )
 def test_hours_follow_the_local_clock_through_a_change(day: datetime, hours_of_the_day: int) -> None:
-    """Over the three days around a change of summer time each elapsed hour has the count of its local hour."""
+    """Around a change of summer time each elapsed hour has the count of its local hour, drawn and expected."""
     start = day.replace(tzinfo=BERLIN)
     end = (day + timedelta(days=3)).replace(tzinfo=BERLIN)
     span = end.astimezone(UTC) - start.astimezone(UTC)
@@ -88,6 +89,9 @@ def test_hours_follow_the_local_clock_through_a_change(day: datetime, hours_of_t
     locals_ = [(start.astimezone(UTC) + timedelta(hours=k)).astimezone(BERLIN) for k in range(hours_of_the_day)]
     weights = [HOURS[t.hour] / np.mean(HOURS) * DAYS[t.weekday()] / np.mean(DAYS) for t in locals_]
     assert_counts(found, 7_200 * np.array(weights))
+    expected = process.expectation(Calendar(start))
+    by_hour = np.diff([expected(hour * HOUR_NS) for hour in range(hours_of_the_day + 1)])
+    assert by_hour == pytest.approx(7_200 * np.array(weights), rel=1e-9)
 
 
 def test_the_hour_that_does_not_exist_has_no_arrivals() -> None:
@@ -148,6 +152,8 @@ def test_growth_compounds() -> None:
     edges = np.arange(0, 366, 73)
     integral = 0.01 * 86_400 * month * 1.08 ** (edges / month) / math.log(1.08)
     assert_counts(np.histogram(times / 86_400e9, bins=edges)[0], np.diff(integral))
+    expected = process.expectation(Calendar(datetime(2026, 1, 1, tzinfo=UTC)))
+    assert [expected(int(edge) * 24 * HOUR_NS) for edge in edges] == pytest.approx(integral - integral[0], rel=1e-6)
     assert process.mean_rate_per_s(month * 86_400) == pytest.approx(0.0108, rel=1e-12)
     assert process.mean_rate_per_s() == 0.01
 
@@ -158,6 +164,24 @@ def test_falling_traffic_ends() -> None:
     count = sum(len(block) for block in process.times(Streams(7, 0), "all", Calendar()))
     expected = 0.01 * 86_400 * 365.2425 / 12 / math.log(2)
     assert abs(count - expected) <= 4 * math.sqrt(expected)
+    assert process.expectation(Calendar())(END) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "start", [datetime(2026, 3, 27, 22, 7, 30, 500, tzinfo=UTC), datetime(2026, 3, 29, tzinfo=UTC)]
+)
+def test_any_time_has_the_integral_up_to_it(start: datetime) -> None:
+    """Asked for in any order, also from mid-quarter on, the expected number is the sum of the steps up to the time."""
+    process = profile(rate_per_s=2, hour_of_day=HOURS, weekday=DAYS, time_zone="Europe/Berlin", growth_per_month=0.3)
+    expected = process.expectation(Calendar(start))
+    for end_ns in (7 * HOUR_NS // 3, 400 * HOUR_NS + 1, 5, 90 * HOUR_NS, 2_000 * HOUR_NS):
+        left_ns, total = end_ns, 0.0
+        for step in process._steps(Calendar(start)):
+            total += min(step.width_ns, left_ns) * step.rate_per_s / 1e9
+            left_ns -= step.width_ns
+            if left_ns <= 0:
+                break
+        assert expected(end_ns) == pytest.approx(total, rel=1e-9)
 
 
 @pytest.mark.parametrize(("written", "read"), [("5%", 0.05), (0.05, 0.05), ("-2%", -0.02), (-0.02, -0.02), (0, 0.0)])

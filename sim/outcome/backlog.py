@@ -61,6 +61,8 @@ def in_words(backlog: Sequence[float]) -> str:
 
     What is looked at: the largest bin and the mean of the last sixth, each against the mean of the first sixth.
     """
+    if not backlog:
+        return ""
     before, after, most = (float(np.mean(backlog[:_FIRST])), float(np.mean(backlog[-_FIRST:])), max(backlog))
     usual = max(before, _LEAST)
     if most < 2 * _GROWN * usual:

@@ -21,7 +21,7 @@ from numba import njit
 
 from sim.engine import general_rules as rules
 from sim.engine import kernel
-from sim.engine.general_rules import call, part
+from sim.engine.general_rules import call, once, part
 from sim.engine.general_world import (
     ABANDONED,
     BUSY,
@@ -82,48 +82,59 @@ def _forget_who_left(world, station, first, waits):
 
 
 @part
-def _behind(legs, row):
+def _behind(request, stage, row):
     """Find the first row behind the stage at `row`."""
-    request, stage = legs.request[_at(row)], legs.stage[_at(row)]
-    while row < len(legs.request) and legs.request[_at(row)] == request and legs.stage[_at(row)] == stage:
+    number, here = request[_at(row)], stage[_at(row)]
+    while row < len(request) and request[_at(row)] == number and stage[_at(row)] == here:
         row += 1
     return row
 
 
 @part
+def _behind_stage(world, row):
+    """Find the first row behind the stage at `row`, and say whether the request goes on there."""
+    old, new = world.carried, world.legs
+    carried = len(world.numbers)
+    if row < carried:
+        end = _behind(old.request, old.stage, row)
+        return end, end < carried and old.request[_at(end)] == old.request[_at(row)]
+    end = _behind(new.request, new.stage, row - carried)
+    onward = end < len(new.request) and new.request[_at(end)] == new.request[_at(row - carried)]
+    return end + carried, onward
+
+
+@part
 def _begin(world, row):
     """Begin with the stage at `row`: count its chains, and note who follows whom. Gives the row behind it."""
-    legs, first = rules.legs_of(world, row)
-    before = row - np.int64(first)
-    end = _behind(legs, np.int64(first))
+    old, new = world.carried, world.legs
+    end, _ = _behind_stage(world, row)
+    before = 0 if row < len(world.numbers) else len(world.numbers)
     chains = 0
-    for place in range(first, end):
-        world.follower[_at(before + place)] = -1
-        after = legs.after[_at(place)]
+    for leg in range(row, end):
+        world.follower[_at(leg)] = -1
+        after = rules.pick(old.after, new.after, leg)
         if after < 0:
             chains += 1
         else:
-            world.follower[_at(before + after)] = before + place
+            world.follower[_at(before + after)] = leg
     request = _request(world, row)
     world.requests[request, OPEN] = chains
     world.requests[request, MET] = 0
-    return before + end
+    return end
 
 
 @part
 def _request(world, row):
     """Give the request of a row."""
-    legs, place = rules.legs_of(world, row)
-    return _at(legs.request[place] if row < len(world.numbers) else legs.request[place] + world.at[REQUESTS])
+    request = rules.pick(world.carried.request, world.legs.request, row)
+    return _at(request if row < len(world.numbers) else request + world.at[REQUESTS])
 
 
-@part
+@once
 def _move_on(world, ended, joining, row, now):
     """Let a client go on whose leg has ended, or joins after its delay, or whose stage at `row` begins (else: -1)."""
-    requests, at = world.requests, world.at
+    old, new, requests, at = world.carried, world.legs, world.requests, world.at
     last = max(ended, joining, row)
-    legs, place = rules.legs_of(world, last)  # all legs of a request are in the same columns
-    before = last - np.int64(place)
     request = _request(world, last)
     end = _begin(world, row) if row >= 0 else row
     wait = 0
@@ -135,10 +146,10 @@ def _move_on(world, ended, joining, row, now):
             if follower < 0 or done:
                 requests[request, OPEN] -= 1
                 if done:
-                    requests[request, MET] |= 2 if legs.ends[_at(ended - before)] else 1
+                    requests[request, MET] |= 2 if rules.pick(old.ends, new.ends, ended) else 1
             else:
-                delay = legs.delay[_at(follower - before)]
-                if legs.heeds[_at(follower - before)]:
+                delay = rules.pick(old.delay, new.delay, follower)
+                if rules.pick(old.heeds, new.heeds, follower):
                     delay = max(delay, wait)
                 if delay == 0:
                     joining = follower
@@ -147,7 +158,7 @@ def _move_on(world, ended, joining, row, now):
                     rules.schedule(world.pending, at, now, delay, JOINING + number, follower)
             ended = -1
         while joining < 0 and row < end:  # the next chain of a stage that begins
-            if legs.after[_at(row - before)] < 0:
+            if rules.pick(old.after, new.after, row) < 0:
                 joining = row
             row += 1
         if joining >= 0:
@@ -158,9 +169,7 @@ def _move_on(world, ended, joining, row, now):
         elif requests[request, OPEN] > 0:
             return
         else:
-            place = _behind(legs, last - before)
-            row = before + place
-            onward = place < len(legs.request) and legs.request[_at(place)] == legs.request[_at(last - before)]
+            row, onward = _behind_stage(world, last)
             if not onward or requests[request, MET] != 1:
                 requests[request, OPEN] = OVER
                 return
@@ -175,8 +184,7 @@ def _give_up(world, leg, now):
     """
     log, stations = world.log, world.stations
     row = _at(leg)
-    legs, place = rules.legs_of(world, leg)
-    number = legs.station[place]
+    number = rules.pick(world.carried.station, world.legs.station, leg)
     station = _at(number)
     outcome = log.outcome[row]
     if outcome == TIMED_OUT and log.ended[row] == now:
@@ -201,8 +209,7 @@ def _turn(world, station, now):
     stations[station, TURN] = NEVER
     leg = stations[station, LINE]
     first, end = stations[station, LIMITS], stations[station, LIMITS_END]
-    legs, place = rules.legs_of(world, leg)
-    tokens = legs.tokens[place]
+    tokens = rules.pick(world.carried.tokens, world.legs.tokens, leg)
     if rules.wait_for_room(world.limits, world.limits_of, first, end, tokens, now) == 0:
         rules.take(world.limits, world.limits_of, first, end, tokens, now)
         log.outcome[_at(leg)] = IN_QUEUE
@@ -217,7 +224,7 @@ def _turn(world, station, now):
     return starts
 
 
-@part
+@once
 def _free(world, station):
     """Let a server of a station go to the next waiter. Gives who that is, or -1."""
     stations = world.stations
@@ -231,7 +238,7 @@ def _free(world, station):
     return leg
 
 
-@part
+@call
 def _play(arrival, world, before, is_last, first_request):
     """Do what `advance` says."""
     legs, at, pending = world.legs, world.at, world.pending
@@ -269,8 +276,7 @@ def _play(arrival, world, before, is_last, first_request):
                     freed = -1 - came
                 else:
                     ended = came
-                    columns, place = rules.legs_of(world, came)
-                    freed = columns.station[place]
+                    freed = rules.pick(world.carried.station, legs.station, came)
                     if world.stations[_at(freed), SERVERS] == 0:
                         freed = -1
             elif rank < JOINING:
@@ -304,8 +310,8 @@ def _play(arrival, world, before, is_last, first_request):
         number += 1
     at[NUMBER], at[ROW] = number, row
     for station in range(len(world.stations)):
-        _forget_who_left(world, _at(station), LINE, IN_LINE)
-        _forget_who_left(world, _at(station), QUEUE, IN_QUEUE)
+        for first, waits in ((LINE, IN_LINE), (QUEUE, IN_QUEUE)):
+            _forget_who_left(world, _at(station), first, waits)
     return DONE
 
 

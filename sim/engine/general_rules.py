@@ -66,7 +66,9 @@ _inside = {**kernel.options(), "cache": False, "no_cpython_wrapper": True, "no_c
 long to compile as they do, and into the loop that is kept, not by themselves."""
 call = _njit(**_inside)
 part = _njit(**_inside, forceinline=True)
-"""Parts are copied to where they are used; what happens less often is called, as it takes long to compile in place."""
+once = _njit(**_inside, inline="always")
+"""Parts are put where they are used when they have been compiled; those that are used once, before, so that they are
+compiled once. What happens less often is called, as it takes long to compile in place."""
 
 _at: Any = np.uintp
 """Marks an index that is not negative, as in the other loop."""
@@ -82,10 +84,9 @@ def schedule(pending, at, now, span, rank, row):
 
 
 @part
-def legs_of(world, row):
-    """Give the columns that a row is in, and where it is there."""
-    carried = len(world.numbers)
-    return (world.carried, _at(row)) if row < carried else (world.legs, _at(row - carried))
+def pick(carried, new, row):
+    """Give what stands at a row of a column whose first part is carried over, and whose second is new."""
+    return carried[_at(row)] if row < len(carried) else new[_at(row - len(carried))]
 
 
 @part
@@ -166,14 +167,13 @@ def next_of(leg, behind, outcome, waits):
 @call
 def look(world, station, now):
     """Schedule the turn of the head of a line."""
-    stations, at = world.stations, world.at
+    old, new, stations, at = world.carried, world.legs, world.stations, world.at
     leg = stations[station, LINE]
     if leg < 0:
         stations[station, TURN] = NEVER
         return
-    legs, place = legs_of(world, leg)
     first, end = stations[station, LIMITS], stations[station, LIMITS_END]
-    wait = wait_for_room(world.limits, world.limits_of, first, end, legs.tokens[place], now)
+    wait = wait_for_room(world.limits, world.limits_of, first, end, pick(old.tokens, new.tokens, leg), now)
     if now > LATEST - wait:
         stations[station, TURN] = NEVER
     elif stations[station, TURN] != now + wait:  # else it is scheduled: for the head that has just left
@@ -184,19 +184,18 @@ def look(world, station, now):
 @part
 def start(world, leg, now):
     """Let a server take a leg, which settles when it ends and how."""
-    log, stations = world.log, world.stations
+    old, new, log, stations = world.carried, world.legs, world.log, world.stations
     pending, at = world.pending, world.at
     row = _at(leg)
-    legs, place = legs_of(world, leg)
-    station = _at(legs.station[place])
+    station = _at(pick(old.station, new.station, leg))
     limited = stations[station, SERVERS] > 0
     if limited:
         stations[station, BUSY] += 1
-    service = legs.service[place]
+    service = pick(old.service, new.service, leg)
     if stations[station, WEATHER_END] > 0:
         service = service * world.weather[_weather(stations, world.weather, station, now), SLOWDOWN] // AS_USUAL
     number = number_of(world.numbers, at, leg)
-    timeout = legs.timeout[place]
+    timeout = pick(old.timeout, new.timeout, leg)
     left = timeout - (now - log.joined[row])
     waited = log.outcome[row] != NOT_TRIED
     log.started[row] = now
@@ -204,32 +203,35 @@ def start(world, leg, now):
         log.outcome[row] = TIMED_OUT
         if now <= LATEST - left:
             log.ended[row] = now + left
-        if not waited or timeout > legs.patience[place]:  # else its timer while it waited is that of the timeout
+        if not waited or timeout > pick(
+            old.patience, new.patience, leg
+        ):  # else its timer while it waited is that of the timeout
             schedule(pending, at, now, left, GIVING_UP + number, leg)
         if limited and not stations[station, CANCELS]:
-            schedule(pending, at, now, service, FIRST_RANK + number, -1 - legs.station[place])
+            schedule(pending, at, now, service, FIRST_RANK + number, -1 - pick(old.station, new.station, leg))
     else:
-        log.outcome[row] = FAILED if legs.fails[place] else WELL
+        log.outcome[row] = FAILED if pick(old.fails, new.fails, leg) else WELL
         if now <= LATEST - service:
             log.ended[row] = now + service
         schedule(pending, at, now, service, FIRST_RANK + number, leg)
 
 
-@part
+@once
 def join(world, leg, now):
     """Let a leg join its station; -1, or if it has ended already, for how long it has to wait for another try."""
-    log, stations, at = world.log, world.stations, world.at
+    old, new, log, stations, at = world.carried, world.legs, world.log, world.stations, world.at
     row = _at(leg)
-    legs, place = legs_of(world, leg)
-    station = _at(legs.station[place])
+    station = _at(pick(old.station, new.station, leg))
     log.joined[row] = now
     outcome, wait = NOT_TRIED, 0
     budget = stations[station, BUDGET]
     if budget < NO_LIMIT:
-        after = legs.after[place]
+        after = pick(old.after, new.after, leg)
         if after < 0:
             stations[station, BALANCE] = min(stations[station, BALANCE] + budget, stations[station, BUDGET_MOST])
-        elif legs.station[_at(after)] == legs.station[place]:
+        elif pick(old.station, new.station, after if leg < len(old.after) else after + len(old.after)) == pick(
+            old.station, new.station, leg
+        ):
             if stations[station, BALANCE] < AS_USUAL:
                 outcome = DENIED
             else:
@@ -240,11 +242,11 @@ def join(world, leg, now):
     first, end = stations[station, LIMITS], stations[station, LIMITS_END]
     if outcome == NOT_TRIED:
         if first < end:
-            wait = wait_for_room(world.limits, world.limits_of, first, end, legs.tokens[place], now)
+            wait = wait_for_room(world.limits, world.limits_of, first, end, pick(old.tokens, new.tokens, leg), now)
             passes = wait == 0 and stations[station, LINE] < 0
         servers = stations[station, SERVERS]
         starts = passes and (servers == 0 or stations[station, BUSY] < servers)
-        if not starts and stations[station, WAITING] >= legs.queue_most[place]:
+        if not starts and stations[station, WAITING] >= pick(old.queue_most, new.queue_most, leg):
             outcome, wait = REJECTED, 0
         elif not passes and stations[station, REJECTS]:
             outcome = REJECTED
@@ -254,12 +256,12 @@ def join(world, leg, now):
         log.outcome[row] = outcome
         return wait
     if passes and first < end:
-        take(world.limits, world.limits_of, first, end, legs.tokens[place], now)
+        take(world.limits, world.limits_of, first, end, pick(old.tokens, new.tokens, leg), now)
     if starts:
         start(world, leg, now)
         return -1
     stations[station, WAITING] += 1
-    span = min(legs.patience[place], legs.timeout[place])
+    span = min(pick(old.patience, new.patience, leg), pick(old.timeout, new.timeout, leg))
     if span < NO_LIMIT:
         schedule(world.pending, at, now, span, GIVING_UP + number_of(world.numbers, at, leg), leg)
     if passes:

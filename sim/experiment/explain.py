@@ -140,8 +140,10 @@ def _rate_per_s(arrival_ns: np.typing.NDArray[np.int64]) -> float:
 
 def _loads(scene: Scene, pattern: str, plan: Plan, rate: float) -> Iterator[ModelLoad]:
     requests = max(plan.itinerary.requests, 1)
+    conditions = plan.itinerary.conditions
+    first = np.ones(plan.itinerary.legs, dtype=np.bool_) if conditions is None else conditions.after < 0
     for number, model in enumerate(plan.models):
-        legs = plan.leg_model == number
+        legs = (plan.leg_model == number) & first  # what a model is asked for if nothing goes wrong
         calls = int(legs.sum())
         if not calls:
             continue

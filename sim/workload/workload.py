@@ -110,19 +110,3 @@ class Workload(Spec):
         if self.arrivals is not None:
             return self.arrivals.mean_rate_per_s()
         return sum(s.arrivals.mean_rate_per_s() for s in self.segments.values() if s.arrivals is not None)
-
-    def segment_shares(self) -> dict[str, float]:
-        """Give the long-run share of each segment; empty without segments."""
-        rates = {n: s.share if s.arrivals is None else s.arrivals.mean_rate_per_s() for n, s in self.segments.items()}
-        total = sum(rate or 0.0 for rate in rates.values())
-        return {name: (rate or 0.0) / total for name, rate in rates.items()}
-
-    def task_shares(self) -> dict[str, float]:
-        """Give the long-run share of each task class over all segments."""
-        if not self.segments:
-            return dict(self.mix_of(None))
-        shares = dict.fromkeys(self.tasks, 0.0)
-        for name, share in self.segment_shares().items():
-            for task, part in self.mix_of(name).items():
-                shares[task] += share * part
-        return shares

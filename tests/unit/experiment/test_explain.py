@@ -133,3 +133,12 @@ def test_the_rate_is_that_of_the_whole_run() -> None:
     """If the pilot sees a single request, the rate is still the workload's, and nothing is divided by nothing."""
     explanation = of(run={"requests": 1})
     assert explanation.arrival_rate_per_s == 2
+
+
+def test_loads_are_those_of_first_tries() -> None:
+    """If calls may be tried again, the load that is told is the one if nothing goes wrong: a call per request."""
+    client = {"timeout": "30s", "retries": 3, "fallback": ["large"]}
+    small = {"tier": "cheap", "price": {"input_mtok": 0.2}, "service": "1s", "client": client}
+    large = {"tier": "frontier", "price": {"input_mtok": 2.5}, "service": "3s"}
+    loads = [load for load in of(fleet={"small": small, "large": large}).loads if load.pattern == "cheap-only"]
+    assert [(load.model, load.calls_per_request) for load in loads] == [("small", 1.0)]

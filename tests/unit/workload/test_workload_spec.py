@@ -15,28 +15,11 @@ TASK = {"input_tokens": 10, "output_tokens": 10}
 TWO = {"a": TASK, "b": TASK}
 
 
-def test_shares_of_classes_are_weighted_by_segment() -> None:
-    """If segments have mixes, the share of a class is the sum of (share of segment x share in it)."""
-    spec = Workload.model_validate(
-        {
-            "arrivals": POISSON,
-            "segments": {"p": {"share": "30%", "mix": {"a": "50%", "b": "50%"}}, "q": {"share": "70%"}},
-            "tasks": TWO,
-            "mix": {"a": "90%", "b": "10%"},
-        }
-    )
-    assert spec.task_shares() == pytest.approx({"a": 0.3 * 0.5 + 0.7 * 0.9, "b": 0.3 * 0.5 + 0.7 * 0.1})
-    assert spec.segment_shares() == pytest.approx({"p": 0.3, "q": 0.7})
-    assert spec.rate_per_s() == 10
-
-
-def test_shares_of_segments_with_arrivals_are_those_of_their_rates() -> None:
-    """If segments have arrivals of their own, rates add up and shares are rates over the sum."""
+def test_rates_of_segments_with_arrivals_add_up() -> None:
+    """If segments have arrivals of their own, the rate of the workload is their sum."""
     segments = {name: {"arrivals": {**POISSON, "rate_per_s": rate}} for name, rate in (("p", 1.0), ("q", 3.0))}
-    spec = Workload.model_validate({"segments": segments, "tasks": {"a": TASK}})
-    assert spec.rate_per_s() == 4
-    assert spec.segment_shares() == pytest.approx({"p": 0.25, "q": 0.75})
-    assert spec.task_shares() == pytest.approx({"a": 1.0})
+    assert Workload.model_validate({"segments": segments, "tasks": {"a": TASK}}).rate_per_s() == 4
+    assert Workload.model_validate({"arrivals": POISSON, "tasks": {"a": TASK}}).rate_per_s() == 10
 
 
 def test_one_class_needs_no_mix() -> None:

@@ -61,11 +61,8 @@ from sim.engine.general_world import (
 from sim.engine.kernel import FIRST_RANK, LATEST
 
 _njit: Any = njit  # its types know neither `_nrt` nor `forceinline`
-_inside = {**kernel.options(), "cache": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""How functions are compiled that only compiled ones call: without what Python would need to call them, which takes as
-long to compile as they do, and into the loop that is kept, not by themselves."""
-call = _njit(**_inside)
-part = _njit(**_inside, forceinline=True)
+call = _njit(**kernel.INSIDE)
+part = _njit(**kernel.INSIDE, forceinline=True)
 """Parts are put where they are used; what happens less often is called, as it takes long to compile in place."""
 
 _at: Any = np.uintp

@@ -21,7 +21,7 @@ from numba import njit
 
 from sim.engine import general_rules as rules
 from sim.engine import kernel
-from sim.engine.general_rules import call, once, part
+from sim.engine.general_rules import call, part
 from sim.engine.general_world import (
     ABANDONED,
     BUSY,
@@ -130,7 +130,7 @@ def _request(world, row):
     return _at(request if row < len(world.numbers) else request + world.at[REQUESTS])
 
 
-@once
+@part
 def _move_on(world, ended, joining, row, now):
     """Let a client go on whose leg has ended, or joins after its delay, or whose stage at `row` begins (else: -1)."""
     old, new, requests, at = world.carried, world.legs, world.requests, world.at
@@ -224,7 +224,7 @@ def _turn(world, station, now):
     return starts
 
 
-@once
+@part
 def _free(world, station):
     """Let a server of a station go to the next waiter. Gives who that is, or -1."""
     stations = world.stations

@@ -61,14 +61,9 @@ from sim.engine.general_world import (
 from sim.engine.kernel import FIRST_RANK, LATEST
 
 _njit: Any = njit  # its types know neither `_nrt` nor `forceinline`
-_inside = {**kernel.options(), "cache": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""How functions are compiled that only compiled ones call: without what Python would need to call them, which takes as
-long to compile as they do, and into the loop that is kept, not by themselves."""
-call = _njit(**_inside)
-part = _njit(**_inside, forceinline=True)
-once = _njit(**_inside, inline="always")
-"""Parts are put where they are used when they have been compiled; those that are used once, before, so that they are
-compiled once. What happens less often is called, as it takes long to compile in place."""
+call = _njit(**kernel.INSIDE)
+part = _njit(**kernel.INSIDE, forceinline=True)
+"""Parts are put where they are used; what happens less often is called, as it takes long to compile in place."""
 
 _at: Any = np.uintp
 """Marks an index that is not negative, as in the other loop."""
@@ -216,7 +211,7 @@ def start(world, leg, now):
         schedule(pending, at, now, service, FIRST_RANK + number, leg)
 
 
-@once
+@part
 def join(world, leg, now):
     """Let a leg join its station; -1, or if it has ended already, for how long it has to wait for another try."""
     old, new, log, stations, at = world.carried, world.legs, world.log, world.stations, world.at

@@ -107,7 +107,11 @@ def options() -> dict[str, bool]:
 
 _njit: Any = njit  # its types know neither `_nrt` nor `forceinline`
 _loop = _njit(**options())
-_part = _njit(**options(), forceinline=True)
+INSIDE: Final = {**options(), "cache": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""How functions are compiled that only compiled ones call: without what Python would need to call them, which takes as
+long to compile as they do, and kept with those that call them."""
+_call = _njit(**INSIDE)
+_part = _njit(**INSIDE, forceinline=True)
 """What the loop is put together from: a call would hand over each column as seven words."""
 
 _at: Any = np.uintp
@@ -143,7 +147,7 @@ def _sift_up(heap, first, size, value):
     heap[_at(first + at)] = value
 
 
-@_loop
+@_call
 def push(pending, size, time, rank, row):
     """Add to a heap of `size` of those who will join."""
     at = _at(size)
@@ -161,7 +165,7 @@ def push(pending, size, time, rank, row):
     pending.row[at] = row
 
 
-@_loop
+@_call
 def replace(pending, size, time, rank, row):
     """Put somebody in place of the first in a heap of `size` of those who will join."""
     at, child = _at(0), 1
@@ -195,7 +199,7 @@ def _behind(request, row):
     return row
 
 
-@_loop
+@_call
 def _fits(legs, row, stations):
     """Say whether the heaps have room for what the stage at `row` may add; the station without room is -1 - k."""
     request = legs.request[_at(row)]
@@ -388,7 +392,7 @@ def valid(arrival, servers, legs):
 
 def forget_cache() -> None:
     """Empty numba's cache of this file, so that the next call compiles; nothing to do where numba is told not to."""
-    functions: tuple[Any, ...] = (_sift_down, _sift_up, push, replace, _behind, _fits, _join, advance, carry, valid)
+    functions: tuple[Any, ...] = (advance, carry, valid)
     for function in functions:
         if hasattr(function, "_cache"):
             function._cache.flush()  # noqa: SLF001 - numba offers no other way

@@ -77,20 +77,6 @@ print(hasattr(general_kernel.advance, "py_func"), differences(range(150))[0])
     assert run(code, NUMBA_DISABLE_JIT="1") == "False 0"
 
 
-@pytest.mark.slow
-def test_a_numba_without_the_private_option_still_compiles(tmp_path: Path) -> None:
-    """If numba does not know the option that leaves out reference counts, the loop is compiled with them."""
-    code = """
-from numba.core.cpu import CPUTargetOptions
-for kind in CPUTargetOptions.__mro__:
-    if "_nrt" in vars(kind):
-        del kind._nrt
-from conditions_equality import differences
-print(differences(range(3))[0])
-"""
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0") == "0"
-
-
 def test_the_general_loop_is_loaded_by_those_who_need_it() -> None:
     """If no itinerary has conditions, the general loop is neither loaded nor compiled."""
     code = """

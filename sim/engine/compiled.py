@@ -12,7 +12,7 @@ from sim.columns import Ints
 from sim.engine import kernel
 from sim.engine.kernel import Carried, Legs, Pending, Stations, Times
 from sim.engine.log import LegLog
-from sim.engine.parts import Intake
+from sim.engine.parts import Intake, plain
 from sim.routing.itinerary import UNLIMITED, Itinerary
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class Compiled:
         """Take in the next requests and play all that joins before `until_ns`, or all there is."""
         if itinerary.conditions is not None:
             return self._with_conditions().advance(itinerary, until_ns)
-        arrival = _plain(itinerary.arrival_ns)
+        arrival = plain(itinerary.arrival_ns)
         columns = (itinerary.leg_request, itinerary.leg_stage, itinerary.leg_station, itinerary.leg_service_ns)
-        legs = Legs(*map(_plain, columns))
-        valid = _valid(arrival, _plain(itinerary.servers), legs)
+        legs = Legs(*map(plain, columns))
+        valid = _valid(arrival, plain(itinerary.servers), legs)
         first = self._intake.take(itinerary, until_ns, checked=valid)
         if self._stations is None:
             self._stations = _stations(itinerary.servers)
@@ -137,12 +137,6 @@ def _empty(rows: int, columns: int) -> list[Ints]:
 
 def _room_to_carry(legs: int) -> Carried:
     return Carried(Legs(*_empty(legs, 4)), *_empty(legs, 3))
-
-
-def _plain(column: Ints) -> Ints:
-    """Give the column contiguous and writeable, as the loop was compiled for; copied only where it is not."""
-    column = np.ascontiguousarray(column)
-    return column if column.flags.writeable else column.copy()
 
 
 def _valid(arrival: Ints, servers: Ints, legs: Legs) -> bool:

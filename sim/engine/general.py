@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from sim.columns import Bools, Ints
+from sim.columns import Ints
 from sim.engine import general_kernel
 from sim.engine import general_world as of
 from sim.engine.general_check import Check
@@ -17,7 +17,7 @@ from sim.engine.general_system import laid_out
 from sim.engine.general_world import Legs, Log, World
 from sim.engine.kernel import DONE, FIRST_ARRIVAL, Pending
 from sim.engine.log import LegLog
-from sim.engine.parts import Intake
+from sim.engine.parts import Intake, plain
 from sim.routing.conditions import Conditions
 from sim.routing.itinerary import Itinerary
 
@@ -58,8 +58,8 @@ class General:
         """Take in the next requests and play all that happens before `until_ns`, or all there is."""
         conditions = itinerary.conditions
         assert conditions is not None  # noqa: S101 - the caller plays those without
-        arrival, legs = _plain(itinerary.arrival_ns), _legs(itinerary, conditions)
-        longest = self._check.longest(itinerary, arrival, _plain(itinerary.servers), legs)
+        arrival, legs = plain(itinerary.arrival_ns), _legs(itinerary, conditions)
+        longest = self._check.longest(itinerary, arrival, plain(itinerary.servers), legs)
         first = self._intake.take(itinerary, until_ns, checked=longest is not None)
         self._longest = max(self._longest, _longest_run(legs.request) if longest is None else longest)
         if self._system is None:
@@ -153,32 +153,21 @@ def _nothing() -> _UnderWay:
     return _UnderWay(legs, log, none, none, np.empty((0, 2), dtype=np.int64), none, none, none)
 
 
-def _plain(column: Ints) -> Ints:
-    """Give the column contiguous and writeable, as the loop was compiled for; copied only where it is not."""
-    column = np.ascontiguousarray(column)
-    return column if column.flags.writeable else column.copy()
-
-
-def _plain_flags(column: Bools) -> Bools:
-    column = np.ascontiguousarray(column)
-    return column if column.flags.writeable else column.copy()
-
-
 def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
     return Legs(
-        request=_plain(itinerary.leg_request),
-        stage=_plain(itinerary.leg_stage),
-        station=_plain(itinerary.leg_station),
-        service=_plain(itinerary.leg_service_ns),
-        after=_plain(conditions.after),
-        delay=_plain(conditions.delay_ns),
-        heeds=_plain_flags(conditions.heeds),
-        patience=_plain(conditions.patience_ns),
-        timeout=_plain(conditions.timeout_ns),
-        queue_most=_plain(conditions.queue_most),
-        fails=_plain_flags(conditions.fails),
-        tokens=_plain(conditions.tokens),
-        ends=_plain_flags(conditions.ends),
+        request=plain(itinerary.leg_request),
+        stage=plain(itinerary.leg_stage),
+        station=plain(itinerary.leg_station),
+        service=plain(itinerary.leg_service_ns),
+        after=plain(conditions.after),
+        delay=plain(conditions.delay_ns),
+        heeds=plain(conditions.heeds),
+        patience=plain(conditions.patience_ns),
+        timeout=plain(conditions.timeout_ns),
+        queue_most=plain(conditions.queue_most),
+        fails=plain(conditions.fails),
+        tokens=plain(conditions.tokens),
+        ends=plain(conditions.ends),
     )
 
 

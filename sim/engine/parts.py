@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.columns import Ints
 from sim.routing.conditions import SHARED_COLUMNS, Conditions
 from sim.routing.itinerary import Itinerary
+
+T = TypeVar("T", bound=np.generic)
 
 
 class Intake:
@@ -50,3 +55,9 @@ class Intake:
 def _shared(conditions: Conditions | None) -> dict[str, bytes]:
     """Give what all itineraries of a run have in common, to be compared."""
     return {} if conditions is None else {name: getattr(conditions, name).tobytes() for name in SHARED_COLUMNS}
+
+
+def plain(column: NDArray[T]) -> NDArray[T]:
+    """Give the column contiguous and writeable, as compiled loops expect it; copied only where it is not."""
+    column = np.ascontiguousarray(column)
+    return column if column.flags.writeable else column.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from sim.engine.stations import Due, Leg, Station
 from sim.routing.itinerary import Itinerary
 
 
-class Arrivals:
+class Arrivals(ABC):
     """Lets the requests of one itinerary arrive; what a request does is said by those who derive from this.
 
     `first` has the numbers of the first row and of the first request among all of the run; `to_come` counts the
@@ -40,9 +41,9 @@ class Arrivals:
             yield arrival
             self._env.process(self.request(number))
 
+    @abstractmethod
     def request(self, number: int) -> Generator[Event, None, None]:
         """Play one request."""
-        raise NotImplementedError
 
 
 class Requests(Arrivals):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import printed
 
 from sim.routing.itinerary import Itinerary
 
@@ -17,20 +15,6 @@ compiled = pytest.importorskip("sim.engine.compiled", reason="needs numba")
 
 ROOT = Path(__file__).resolve().parents[3]
 BENCHMARKS = ROOT / "benchmarks"
-
-
-def run(code: str, **environment: str) -> str:
-    """Run a program in a process of its own, warnings being errors; give what it prints."""
-    path = os.pathsep.join([str(ROOT), str(BENCHMARKS)])
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": path, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def test_the_loop_is_also_plain_python() -> None:
@@ -45,7 +29,7 @@ kernel.forget_cache()
 tally = compare(range(300))
 print(hasattr(kernel.advance, "py_func"), tally.plays, tally.differences)
 """
-    assert run(code, NUMBA_DISABLE_JIT="1") == "False 900 0"
+    assert printed(code, NUMBA_DISABLE_JIT="1") == "False 900 0"
 
 
 def test_a_numba_without_the_private_option_still_compiles(tmp_path: Path) -> None:
@@ -60,7 +44,7 @@ print(compare(range(2)).differences)
 from sim.engine import kernel
 print(kernel.options(), len(kernel.advance.overloads))
 """
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0").splitlines() == [
+    assert printed(code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0").splitlines() == [
         "0",
         "{'cache': True, 'nogil': True} 1",
     ]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import product
@@ -16,6 +13,7 @@ import naive
 import numpy as np
 import pytest
 from naive_conditions import conditional
+from programs import printed
 
 from sim.engine import ENGINES, LegLog, order, play
 from sim.routing.conditions import AS_USUAL, NO_LIMIT, Conditions, LegOutcome
@@ -32,20 +30,6 @@ LAST = 2**63 - 1
 on_every_engine = pytest.mark.parametrize("engine", list(ENGINES))
 
 
-def run(code: str, **environment: str) -> str:
-    """Run a program in a process of its own, warnings being errors; give what it prints."""
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "benchmarks", ROOT / "tests")))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": path, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def columns(log: LegLog) -> list[list[int]]:
     """Give the log as plain lists, which compare exactly and print well."""
     return [getattr(log, name).tolist() for name in LegLog.__slots__]
@@ -53,13 +37,13 @@ def columns(log: LegLog) -> list[list[int]]:
 
 def test_small_scenarios_give_the_same_on_both_engines() -> None:
     """If random scenarios are played whole and in parts, no leg differs in a nanosecond or in its outcome."""
-    assert run("from conditions_equality import differences; print(differences(range(500))[0])") == "0"
+    assert printed("from conditions_equality import differences; print(differences(range(500))[0])") == "0"
 
 
 def test_large_scenarios_give_the_same_on_both_engines() -> None:
     """If random scenarios have thousands of requests, lines of hundreds and stale timers, the engines still agree."""
     code = "from conditions_equality import LARGE, differences; print(differences(range(LARGE, LARGE + 6))[0])"
-    assert run(code) == "0"
+    assert printed(code) == "0"
 
 
 def test_the_loop_is_also_plain_python() -> None:
@@ -74,7 +58,7 @@ general._ROOM, general._GROWTH = 0, 1
 general_kernel.forget_cache()
 print(hasattr(general_kernel.advance, "py_func"), differences(range(150))[0])
 """
-    assert run(code, NUMBA_DISABLE_JIT="1") == "False 0"
+    assert printed(code, NUMBA_DISABLE_JIT="1") == "False 0"
 
 
 def test_the_general_loop_is_loaded_by_those_who_need_it() -> None:
@@ -86,7 +70,7 @@ from sim.engine import play
 play(naive.itinerary_of([1], [(0, [[(0, 5)]])]), "compiled")
 print([name for name in sys.modules if name.startswith("sim.engine.general")])
 """
-    assert run(code) == "[]"
+    assert printed(code) == "[]"
 
 
 def test_what_numba_keeps_is_made_anew_if_any_file_of_the_loop_changes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,7 @@ def gateway(requests: int, seed: int = 1) -> Itinerary:
         fails=chance.random(legs) < 0.03,
         tokens=chance.integers(100, 3000, legs),
         ends=np.zeros(legs, dtype=np.bool_),
+        stops=np.zeros(legs, dtype=np.bool_),
         cancels=np.array([True, False]),
         rejects=np.array([True, False]),
         budget=np.array([200, NO_LIMIT]),

@@ -102,6 +102,7 @@ def _conditions(drawing: Drawing, plan: Itinerary) -> Conditions:
         fails=drawing.flags(legs, 0.3),
         tokens=chance.integers(0, 6, legs),
         ends=drawing.flags(legs, 0.2),
+        stops=drawing.flags(legs, 0.2),
         cancels=drawing.flags(stations),
         rejects=drawing.flags(stations),
         budget=drawing.or_never(chance.integers(0, 1200, stations)),

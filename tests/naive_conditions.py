@@ -27,6 +27,7 @@ def conditional(itinerary: Itinerary, **columns: Any) -> Itinerary:
         "fails": [False] * legs,
         "tokens": [0] * legs,
         "ends": [False] * legs,
+        "stops": [False] * legs,
         "cancels": [False] * stations,
         "rejects": [False] * stations,
         "budget": [NO_LIMIT] * stations,
@@ -41,7 +42,7 @@ def conditional(itinerary: Itinerary, **columns: Any) -> Itinerary:
         "outage_end_ns": [],
         "outage_slowdown": [0] * outages,
     } | columns
-    truth = {"heeds", "fails", "ends", "cancels", "rejects", "limit_of_tokens"}
+    truth = {"heeds", "fails", "ends", "stops", "cancels", "rejects", "limit_of_tokens"}
     arrays = {name: np.array(value, dtype=bool if name in truth else np.int64) for name, value in values.items()}
     arrays["station_limit"] = arrays["station_limit"].reshape(-1, 2)
     return replace(itinerary, conditions=Conditions(**arrays))
@@ -245,7 +246,8 @@ class ConditionedLoop:
         if self.log[leg][1] == -1:
             self.log[leg][1] = now
         request = self.leg[leg]["request"]
-        if outcome != LegOutcome.DONE and leg in self.next:
+        stopped = outcome == LegOutcome.REJECTED and self.leg[leg]["stops"]
+        if outcome != LegOutcome.DONE and leg in self.next and not stopped:
             following = self.next[leg]
             delay = self.leg[following]["delay_ns"]
             if self.leg[following]["heeds"]:

@@ -49,6 +49,7 @@ class Clients(Arrivals):
         self._fails = conditions.fails.data
         self._tokens = conditions.tokens.data
         self._ends = conditions.ends.data
+        self._stops = conditions.stops.data
 
     def request(self, number: int) -> Generator[Event, None, None]:
         """Play one request: the chains of a stage begin together; the next stage waits for them all."""
@@ -71,6 +72,8 @@ class Clients(Arrivals):
             wait_ns = yield from self.attempt(row)
             if self._outcome[row] == LegOutcome.DONE:
                 done.append(row)
+                return
+            if self._outcome[row] == LegOutcome.REJECTED and self._stops[row]:
                 return
             row = self._next[row]
             if row == NONE:

@@ -148,7 +148,7 @@ _LOG_NAMES = {"joined": "joined_ns", "started": "started_ns", "ended": "ended_ns
 def _nothing() -> _UnderWay:
     none = np.empty(0, dtype=np.int64)
     false = np.empty(0, dtype=np.bool_)
-    legs = Legs._make(false if name in {"heeds", "fails", "ends"} else none for name in Legs._fields)
+    legs = Legs._make(false if name in {"heeds", "fails", "ends", "stops"} else none for name in Legs._fields)
     log = Log(none, none, none, np.empty(0, dtype=np.int8))
     return _UnderWay(legs, log, none, none, np.empty((0, 2), dtype=np.int64), none, none, none)
 
@@ -168,6 +168,7 @@ def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
         fails=plain(conditions.fails),
         tokens=plain(conditions.tokens),
         ends=plain(conditions.ends),
+        stops=plain(conditions.stops),
     )
 
 

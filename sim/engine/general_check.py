@@ -21,7 +21,7 @@ from sim.routing.conditions import SHARED_COLUMNS, Conditions
 from sim.routing.itinerary import Itinerary
 
 _NO_LIMIT: Final = 2**62
-_FLAGS: Final = frozenset({"heeds", "fails", "ends"})
+_FLAGS: Final = frozenset({"heeds", "fails", "ends", "stops"})
 _njit: Any = njit  # its types do not know `_nrt`
 _at: Any = np.uintp
 
@@ -113,7 +113,7 @@ def _with_a_leg_each(itinerary: Itinerary, most: Ints) -> Itinerary:
         "tokens": most[:, 0],
         **dict.fromkeys(("delay_ns", "queue_most"), zero),
         **dict.fromkeys(("patience_ns", "timeout_ns"), one),
-        **dict.fromkeys(("heeds", "fails", "ends"), no),
+        **dict.fromkeys(("heeds", "fails", "ends", "stops"), no),
     }
     shared = {name: getattr(itinerary.conditions, name) for name in SHARED_COLUMNS}
     return Itinerary(

@@ -42,6 +42,7 @@ from sim.engine.general_world import (
     OPEN,
     OVER,
     QUEUE,
+    REJECTED,
     REQUESTS,
     ROW,
     SERVERS,
@@ -141,9 +142,10 @@ def _move_on(world, ended, joining, row, now):
     while True:
         if ended >= 0:
             last = ended
-            done = world.log.outcome[_at(ended)] == WELL
+            outcome = world.log.outcome[_at(ended)]
+            done = outcome == WELL
             follower = world.follower[_at(ended)]
-            if follower < 0 or done:
+            if follower < 0 or done or (outcome == REJECTED and rules.pick(old.stops, new.stops, ended)):
                 requests[request, OPEN] -= 1
                 if done:
                     requests[request, MET] |= 2 if rules.pick(old.ends, new.ends, ended) else 1

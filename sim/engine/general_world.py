@@ -73,6 +73,7 @@ class Legs(NamedTuple):
     fails: Bools
     tokens: Ints
     ends: Bools
+    stops: Bools
 
 
 class Log(NamedTuple):

@@ -44,7 +44,8 @@ station `cancels` (and goes to the next waiter before the client moves on), and 
 have had.
 
 **Moving on.** When a leg has ended in any way but DONE, the next of its chain joins after its `delay_ns`, or after w
-if it `heeds` the w of a rejection and that is longer; at once, within the same event, if that is no time.
+if it `heeds` the w of a rejection and that is longer; at once, within the same event, if that is no time. A leg that
+`stops` ends its chain if it is REJECTED.
 
 **At one instant** completions come first, then those who give up, then those who join after a delay, each in the order
 of their legs; then those whose turn at the limits has come, in the order of stations; then arrivals.
@@ -89,7 +90,7 @@ class Conditions:
 
     Legs: `after` int64[m], a row above, of the same request and stage, named by one leg at most, or -1; `delay_ns`
     int64[m]; `heeds` bool[m]; `patience_ns`, `timeout_ns` int64[m], 1 or more; `queue_most` int64[m]; `fails` bool[m];
-    `tokens` int64[m]; `ends` bool[m].
+    `tokens` int64[m]; `ends`, `stops` bool[m].
     Stations: `cancels` bool[k], `rejects` bool[k], `budget` and `budget_most` int64[k] in thousandths of a retry.
     Limits: `limit_of_tokens` bool[l], `limit_period_ns`, `limit_per_period`, `limit_burst_ns` int64[l], each 1 or more;
     `station_limit` int64[p, 2], pairs of (station, limit), sorted.
@@ -109,6 +110,7 @@ class Conditions:
     fails: NDArray[np.bool_]
     tokens: NDArray[np.int64]
     ends: NDArray[np.bool_]
+    stops: NDArray[np.bool_]
     cancels: NDArray[np.bool_]
     rejects: NDArray[np.bool_]
     budget: NDArray[np.int64]
@@ -192,11 +194,11 @@ class Conditions:
 
 
 _COLUMNS: Final = tuple(field.name for field in fields(Conditions))
-LEG_COLUMNS: Final = _COLUMNS[:9]
-STATION_COLUMNS: Final = _COLUMNS[9:13]
-LIMIT_COLUMNS: Final = _COLUMNS[13:17]
-OUTAGE_COLUMNS: Final = _COLUMNS[18:]
-SHARED_COLUMNS: Final = _COLUMNS[9:]
+LEG_COLUMNS: Final = _COLUMNS[:10]
+STATION_COLUMNS: Final = _COLUMNS[10:14]
+LIMIT_COLUMNS: Final = _COLUMNS[14:18]
+OUTAGE_COLUMNS: Final = _COLUMNS[19:]
+SHARED_COLUMNS: Final = _COLUMNS[10:]
 """Those that are the same in all itineraries of a run."""
 
 AS_USUAL: Final = 1000
@@ -204,7 +206,7 @@ AS_USUAL: Final = 1000
 RETRY: Final = 1000
 """What a retry takes from the balance."""
 _PAIR: Final = 2
-_TRUTHS: Final = frozenset({"heeds", "fails", "ends", "cancels", "rejects", "limit_of_tokens"})
+_TRUTHS: Final = frozenset({"heeds", "fails", "ends", "stops", "cancels", "rejects", "limit_of_tokens"})
 _NUMBERS: Final = (
     *("delay_ns", "patience_ns", "timeout_ns", "queue_most", "tokens", "budget", "budget_most"),
     *("limit_period_ns", "limit_per_period", "limit_burst_ns"),

@@ -41,6 +41,7 @@ class _Try:
     fails: Bools | bool = False
     tokens: Ints | int = 0
     ends: bool = False
+    stops: bool = False
     escalation: Bools | None = None
     route: int = NONE
 
@@ -160,6 +161,8 @@ class TryingPlanner(Planner):
                 one = self._try_of(rows, name, retry, slot, after)
                 one.queue_most = min(one.queue_most, NO_LIMIT if most is None or place >= len(asked) else most)
                 one.ends = place >= len(asked)
+                # who finds too long a queue is not to come back: the answer at hand is better than a late one
+                one.stops = queue_most is not None and not instead and place < len(asked)
                 one.route = NONE if not place else self._route_number(f"fallback:{name}" if one.ends else name)
                 self._call(rows, name, cause, awaited=awaited, retry=retry)
                 self._tries.tries.append(one)
@@ -239,4 +242,4 @@ class TryingPlanner(Planner):
 
 
 _NUMBERS = ("delay_ns", "patience_ns", "timeout_ns", "queue_most", "tokens")
-_FLAGS = ("heeds", "fails", "ends")
+_FLAGS = ("heeds", "fails", "ends", "stops")

@@ -58,6 +58,7 @@ def leg_columns(draw: st.DrawFn, plan: Itinerary) -> dict[str, Any]:
         "fails": st.booleans(),
         "tokens": st.integers(0, 5),
         "ends": st.booleans(),
+        "stops": st.booleans(),
     }
     for name, value in values.items():
         if draw(st.booleans()):

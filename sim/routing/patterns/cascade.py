@@ -64,7 +64,8 @@ class Cascade(Pattern):
     verify: Verify | None = None
     """The check after each answer but the last; free and instant where not given."""
     admit_queue: Annotated[int, Field(ge=0, le=10**9)] | None = None
-    """Escalate only where no more calls than this wait for the next model; else the answer at hand is given."""
+    """Escalate only where no more calls than this wait for the next model; else the answer at hand is given at once: an
+    escalation that is rejected, for this or another reason, is not tried again."""
     escalate_when: EscalateWhen | Annotated[list[EscalateWhen], Field(min_length=1)]
     """When to climb: one rule for all rungs, or one per rung but the last."""
 

@@ -243,6 +243,18 @@ def test_a_full_queue_does_not_tell_when_there_will_be_room(trace: Trace) -> Non
     assert log == [(0, 0, 1, DONE), (2, 2, 2, REJECTED), (6, 6, 6, REJECTED)]
 
 
+def test_a_rejection_may_stop_a_chain(trace: Trace) -> None:
+    """If a leg that stops is rejected, nothing of its chain is tried any more; if it fails, the next one is."""
+    rejected = [call(A, 1, queue_most=0, stops=True), call(B, 1, after=0)]
+    failing = [call(B, 2, fails=True, stops=True), call(B, 1, after=0)]
+    log = trace([1, UNLIMITED], (0, [[call(A, 9)]]), (1, [rejected, [call(B, 1)]]), (2, [failing, [call(B, 1)]]))
+    assert log == [
+        (0, 0, 9, DONE),
+        *[(1, 1, 1, REJECTED), NOT_TRIED, NOT_TRIED],
+        *[(2, 2, 4, FAILED), (4, 4, 5, DONE), (5, 5, 6, DONE)],
+    ]
+
+
 def test_stations_share_a_limit_in_their_order(trace: Trace) -> None:
     """If heads of two stations may pass at one instant and there is room for one, the lower station's passes first."""
     limit = {"limit_period_ns": [10], "limit_burst_ns": [10], "station_limit": [(A, 0), (B, 0)]}

@@ -150,6 +150,8 @@ def test_patterns_may_refuse_by_themselves(kind: str) -> None:
     assert conditions is not None
     most = [set(conditions.queue_most[plan.itinerary.leg_station == model + 1].tolist()) for model in range(3)]
     assert most == ([{NO_LIMIT}, set(), {3}] if kind == "cascade" else [{3}, {3}, {NO_LIMIT}])
+    stops = conditions.stops[plan.itinerary.leg_station == LARGE + 1]
+    assert stops.all() if kind == "cascade" else not conditions.stops.any()
 
 
 def test_a_spillover_is_named_by_who_answers() -> None:

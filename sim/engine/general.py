@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from sim.columns import Ints
-from sim.engine import general_kernel
+from sim.engine import general_check, general_kernel, kernel
 from sim.engine import general_world as of
 from sim.engine.general_check import Check
 from sim.engine.general_system import laid_out
@@ -230,3 +230,9 @@ def _roomier(world: World) -> World:
     for new, old in zip(wide, world.pending, strict=True):
         new[: len(old)] = old
     return world._replace(pending=wide)
+
+
+def forget_cache() -> None:
+    """Empty numba's caches of all that plays itineraries with conditions, so that the next call compiles."""
+    for module in (kernel, general_check, general_kernel):
+        module.forget_cache()

@@ -125,3 +125,9 @@ def _with_a_leg_each(itinerary: Itinerary, most: Ints) -> Itinerary:
         leg_service_ns=np.maximum(most[:, 1], 1),
         conditions=Conditions(**legs, **shared),
     )
+
+
+def forget_cache() -> None:
+    """Empty numba's cache of the check, so that the next call compiles; nothing to do where numba is told not to."""
+    if hasattr(_valid, "_cache"):
+        _valid._cache.flush()  # noqa: SLF001 - numba offers no other way

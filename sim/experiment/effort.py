@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ import numpy as np
 
 from sim.engine import ENGINES, play
 from sim.errors import InvalidInput, Issue
+from sim.routing.conditions import unconditional
 from sim.routing.itinerary import Itinerary
 from sim.workload.sources import processes_of
 
@@ -23,6 +25,8 @@ MOST_WORKERS: Final = 1024
 _FEW_PLAYS = 50_000
 """A request through a pattern takes the reference engine some 20 microseconds; to load numba takes half a second, to
 compile the loop (once per installation) two to three more."""
+_FEW_REFUSABLE_PLAYS = 150_000
+"""The same where calls may be refused: some 60 microseconds, and ten seconds to compile."""
 _PLAYS_PER_WORKER = 1_500_000
 """Another process takes more than a second to start, in which one plays about this many requests end to end."""
 
@@ -50,16 +54,18 @@ def plays_of(scene: Scene) -> float:
     return requests * len(scene.line_up.patterns) * run.replications
 
 
-def choose_engine(name: str, plays: float) -> tuple[str, str]:
+def choose_engine(name: str, plays: float, *, refusable: bool = False) -> tuple[str, str]:
     """Give the engine to use and, where it is not the one that was wanted, what to tell the user.
+
+    `refusable` says that some calls may be refused, which is played by another compiled loop.
 
     Raises InvalidInput for an engine that does not exist, or that cannot be used and was asked for by name.
     """
     if name not in (AUTO, *ENGINES):
         raise InvalidInput([Issue(f"there is no engine {name!r}; there are: {', '.join((AUTO, *ENGINES))}")])
-    if name == REFERENCE or (name == AUTO and plays < _FEW_PLAYS):
+    if name == REFERENCE or (name == AUTO and plays < (_FEW_REFUSABLE_PLAYS if refusable else _FEW_PLAYS)):
         return REFERENCE, ""
-    reason = _trouble_with_compiling()
+    reason = _trouble_with_compiling(refusable=refusable)
     if not reason:
         return COMPILED, ""
     if name == COMPILED:
@@ -82,7 +88,7 @@ def choose_workers(wanted: int | None, plays: float, replications: int, engine: 
     return processes, threads
 
 
-def _trouble_with_compiling() -> str:
+def _trouble_with_compiling(*, refusable: bool) -> str:
     """Compile or load the loop by playing one request; give what is wrong, or nothing.
 
     An interrupted write can leave numba's cache unreadable (numba issue 9348): then it is emptied once and filled anew.
@@ -94,14 +100,13 @@ def _trouble_with_compiling() -> str:
     if missing:
         return "numba is not installed"
     one, zero = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    request = Itinerary(zero, one, zero, zero, zero, one)
+    request = Itinerary(zero, one, zero, zero, zero, one, unconditional(1, 1) if refusable else None)
     try:
         play(request, COMPILED)
     except Exception:  # noqa: BLE001 - a broken cache raises anything
         try:
-            from sim.engine import kernel  # noqa: PLC0415 - may be what is broken
-
-            kernel.forget_cache()
+            module = "sim.engine.general" if refusable else "sim.engine.kernel"
+            importlib.import_module(module).forget_cache()
             play(request, COMPILED)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other engine does not need it
             return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

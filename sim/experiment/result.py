@@ -27,7 +27,7 @@ class PatternResult:
     estimates: Mapping[str, Estimate]
     absent: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    backlog: tuple[float, ...] = ()
+    backlog: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,7 @@ from sim.experiment.result import PatternResult, RunResult
 from sim.experiment.scene import Scene
 from sim.experiment.summary import metric_columns
 from sim.experiment.workers import play_all
-from sim.outcome import stability
-from sim.outcome.backlog import mean_backlog
+from sim.outcome import backlog, stability
 from sim.outcome.metrics import Measured, References, measure
 from sim.outcome.outcomes import Outcome, columns_of
 from sim.routing.patterns import Pattern
@@ -47,7 +46,8 @@ def run(
     """
     scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
     plays = plays_of(scene)
-    used, remark = choose_engine(engine, plays)
+    refusable = any(scene.may_refuse(pattern) for pattern in scene.line_up.patterns)
+    used, remark = choose_engine(engine, plays, refusable=refusable)
     processes, threads = choose_workers(workers, plays, scene.spec.run.replications, used)
     kept = None if finished is None else Finished(finished, experiment.hash)
     by_replication = play_all(scene, used, (processes, threads), progress, kept)
@@ -154,7 +154,9 @@ class Run:
     def _pattern(self, pattern: Pattern) -> PatternResult:
         outcomes = self.outcomes[pattern.name]
         measured = self._measure(pattern)
-        loads = stability.loads(outcomes, self._scene.spec.run.level)
+        level, numbers = self._scene.spec.run.level, [outcome.backlog for outcome in outcomes]
+        measured.estimates.update(backlog.summed_up(numbers, level))
+        loads = stability.loads(outcomes, level)
         unstable = stability.unstable(outcomes, loads)
         if unstable and "goodput" in measured.estimates:
             del measured.estimates["goodput"]
@@ -166,7 +168,7 @@ class Run:
             estimates=measured.estimates,
             absent=measured.absent,
             warnings=tuple(stability.warnings(outcomes, loads)),
-            backlog=mean_backlog([outcome.backlog for outcome in outcomes]),
+            backlog=backlog.over_time(numbers, level),
         )
 
     def _measure(self, pattern: Pattern) -> Measured:

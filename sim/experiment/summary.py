@@ -96,7 +96,7 @@ def _pattern(pattern: PatternResult) -> dict[str, Any]:
         "status": pattern.status,
         "warnings": list(pattern.warnings),
         "absent": dict(pattern.absent),
-        "requests_in_system": [float(number) for number in pattern.backlog],
+        "requests_in_system": [_estimate(number) for number in pattern.backlog],
     }
     if clash := _OWN_KEYS & pattern.estimates.keys():
         raise ValueError(f"a metric cannot be called {', '.join(sorted(clash))}")

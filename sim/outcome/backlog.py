@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from sim.columns import Ints
 from sim.outcome.bill import total
+from sim.outcome.estimates import Estimate
+from sim.outcome.intervals import ratio_interval
 
 BINS: Final = 60
 """Equal parts of the window for which the mean number of requests in the system is told."""
 
-_FIRST = BINS // 6  # parts at the beginning and at the end that are compared
-_GROWN = 2.0
-_LEAST = 1.0
+SIXTH: Final = BINS // 6
+"""Parts at the beginning and at the end of the window that are held against each other."""
 
 
 class Backlog:
@@ -51,25 +52,27 @@ class Backlog:
         return np.array([float(time) for time in spent]) / widths
 
 
-def mean_backlog(replications: Sequence[NDArray[np.float64]]) -> tuple[float, ...]:
-    """Give the mean over the replications, bin by bin."""
-    return tuple(float(value) for value in np.mean(np.array(replications), axis=0))
+def over_time(replications: Sequence[NDArray[np.float64]], level: float) -> tuple[Estimate, ...]:
+    """Give the mean number of requests in the system in each bin over the replications, with its interval."""
+    return tuple(_mean(column, level) for column in np.array(replications).T)
 
 
-def in_words(backlog: Sequence[float]) -> str:
-    """Say in words whether a backlog built up, and whether it was gone at the end; nothing where none did.
+def summed_up(replications: Sequence[NDArray[np.float64]], level: float) -> dict[str, Estimate]:
+    """Give the metrics of a backlog: in the first sixth of the window, in its fullest bin, and in the last sixth.
 
-    What is looked at: the largest bin and the mean of the last sixth, each against the mean of the first sixth.
+    The fullest bin is the one that is fullest on average, the same for all replications.
     """
-    if not backlog:
-        return ""
-    before, after, most = (float(np.mean(backlog[:_FIRST])), float(np.mean(backlog[-_FIRST:])), max(backlog))
-    usual = max(before, _LEAST)
-    if most < 2 * _GROWN * usual:
-        return ""
-    peak = f"the number of requests in the system rose from {before:.3g} to {most:.3g}"
-    if after >= _GROWN * usual:
-        return (
-            f"{peak} and had not come down at the end ({after:.3g}): the system does not recover by itself in this time"
-        )
-    return f"{peak} and came down again ({after:.3g} at the end)"
+    table = np.array(replications)
+    fullest = int(np.argmax(table.mean(axis=0)))
+    return {
+        "backlog.start": _mean(table[:, :SIXTH].mean(axis=1), level),
+        "backlog.most": _mean(table[:, fullest], level),
+        "backlog.end": _mean(table[:, -SIXTH:].mean(axis=1), level),
+    }
+
+
+def _mean(values: NDArray[np.float64], level: float) -> Estimate:
+    found = ratio_interval(values, np.ones(len(values)), level)
+    if found is None:
+        raise ValueError("a run has a replication at least")
+    return Estimate(found.value, found.lower, found.upper, "requests", few_data=found.few_data)

@@ -55,6 +55,9 @@ def _durations() -> list[Metric]:
 
 CATALOGUE: tuple[Metric, ...] = (
     *_durations(),
+    Metric("backlog.start", "requests", "lower", "mean number of requests in the system, first sixth of the window"),
+    Metric("backlog.most", "requests", "lower", "the same in the sixtieth of the window where it is largest"),
+    Metric("backlog.end", "requests", "lower", "the same in the last sixth of the window"),
     Metric(
         "failure.rate", "fraction", "lower", "share of requests without an answer; latencies are those of the others"
     ),

@@ -258,7 +258,7 @@ class _Measurement:
             for outcome, name in _REFUSALS.items():
                 some = np.array([float(of[number].by_outcome[outcome]) for of in logs])
                 if calls.any():
-                    self._pairs(f"models.{model}.{name}", some, calls, "this model is not called", sectioned=False)
+                    self._share_of(f"models.{model}.{name}", some, calls, chance=True, sectioned=False)
 
     # ---- models
 
@@ -293,9 +293,9 @@ class _Measurement:
     def _share(self, metric: str, flag: str, group: Group = ALL, *, chance: bool = True) -> None:
         self._share_of(metric, self._sums(flag, group), self._sums("count", group), chance=chance)
 
-    def _share_of(self, metric: str, some: Floats, every: Floats, *, chance: bool) -> None:
-        """Measure a share of requests; where `chance` has no say in it, a share of none or all is certain."""
-        interval = ratio_interval(some, every, self.level, sectioned=self.sections > 1)
+    def _share_of(self, metric: str, some: Floats, every: Floats, *, chance: bool, sectioned: bool = True) -> None:
+        """Measure a share; where `chance` has no say in it, a share of none or all is certain."""
+        interval = ratio_interval(some, every, self.level, sectioned=sectioned and self.sections > 1)
         if interval is not None:
             interval = share_interval(interval, some.sum(), every.sum(), chance=chance)
         self._put(metric, interval, "no request is in this group")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.experiment.result import PatternResult, RunResult
-from sim.outcome import backlog
 from sim.outcome.estimates import Estimate
 from sim.report.numbers import Written, negated, written
 
@@ -13,27 +12,58 @@ BARS = "".join(chr(0x2581 + eighths) for eighths in range(8))
 """Heights of a column, from an eighth to the whole."""
 
 
+_GROWN = 2.0
+
+
 def in_words(result: RunResult) -> list[str]:
     """One sentence per pattern other than the baseline."""
     base = result.patterns.get(result.baseline)
-    storms = [(pattern.name, backlog.in_words(pattern.backlog)) for pattern in result.patterns.values()]
     return [
         *(
             _sentence(pattern, base, result.baseline)
             for pattern in result.patterns.values()
             if pattern.name != result.baseline
         ),
-        *(f"{name}: {words}." for name, words in storms if words),
+        *(f"{pattern.name}: {words}." for pattern in result.patterns.values() if (words := _storm(pattern))),
     ]
 
 
 def backlog_lines(result: RunResult) -> list[str]:
     """Draw the number of requests in the system over time, one line per pattern; nothing if none built up a backlog."""
-    drawn = {pattern.name: pattern.backlog for pattern in result.patterns.values() if pattern.backlog}
-    if not any(backlog.in_words(numbers) for numbers in drawn.values()):
+    drawn = [pattern for pattern in result.patterns.values() if pattern.backlog]
+    if not any(_storm(pattern) for pattern in drawn):
         return []
-    wide = max(len(name) for name in drawn)
-    return [f"{name.ljust(wide)}  {_bars(numbers)}  up to {max(numbers):,.3g}" for name, numbers in drawn.items()]
+    wide = max(len(pattern.name) for pattern in drawn)
+    return [
+        f"{pattern.name.ljust(wide)}  {_bars([part.value for part in pattern.backlog])}  up to "
+        f"{written(pattern.estimates['backlog.most'])} requests"
+        for pattern in drawn
+    ]
+
+
+def _storm(pattern: PatternResult) -> str:
+    """Say whether a backlog built up and whether it was gone at the end; nothing where none did for sure.
+
+    It did if the fullest sixtieth of the window has four times what the first sixth has, whatever both are in their
+    intervals; it stayed if the last sixth has twice as much, and is gone if it has less than that.
+    """
+    start, most, end = (pattern.estimates.get(f"backlog.{when}") for when in ("start", "most", "end"))
+    if start is None or most is None or end is None or _low(most) < 2 * _GROWN * max(_high(start), 1.0):
+        return ""
+    text = f"{written(start)} requests in the system in the first sixth of the window, up to {written(most)} later, "
+    if _low(end) >= _GROWN * max(_high(start), 1.0):
+        return f"{text}and still {written(end)} in the last sixth"
+    if _high(end) < _GROWN * max(_low(start), 1.0):
+        return f"{text}and {written(end)} in the last sixth: it came down again"
+    return f"{text}and {written(end)} in the last sixth, which does not decide whether it comes down"
+
+
+def _low(estimate: Estimate) -> float:
+    return estimate.value if estimate.lower is None else estimate.lower
+
+
+def _high(estimate: Estimate) -> float:
+    return estimate.value if estimate.upper is None else estimate.upper
 
 
 def _bars(numbers: Sequence[float]) -> str:

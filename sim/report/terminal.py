@@ -50,7 +50,7 @@ def render(result: RunResult, console: Console) -> None:
     blocks += [fitted(grid, console.width) for grid in grids if grid.rows]
     if storms := backlog_lines(result):
         blocks.append(
-            _lines("Requests in the system, from the begin of the window to its end", storms, "", bullets=False)
+            _lines("Requests in the system over time: means of sixtieths of the window", storms, "", bullets=False)
         )
     blocks.append(_lines("", notes.lines(result), "dim"))
     warnings = [f"{pattern.name}: {text}" for pattern in result.patterns.values() for text in pattern.warnings]

@@ -221,3 +221,34 @@ def _most_at_stations(itinerary: Itinerary, column: NDArray[np.int64]) -> NDArra
     most = np.zeros_like(itinerary.servers)
     np.maximum.at(most, itinerary.leg_station, column)
     return most
+
+
+def unconditional(legs: int, stations: int) -> Conditions:
+    """Give conditions that stand in nobody's way."""
+    number, flag = np.zeros(legs, dtype=np.int64), np.zeros(legs, dtype=np.bool_)
+    none = np.empty(0, dtype=np.int64)
+    return Conditions(
+        after=number + NONE,
+        delay_ns=number,
+        heeds=flag,
+        patience_ns=number + NO_LIMIT,
+        timeout_ns=number + NO_LIMIT,
+        queue_most=number + NO_LIMIT,
+        fails=flag,
+        tokens=number,
+        ends=flag,
+        stops=flag,
+        cancels=np.zeros(stations, dtype=np.bool_),
+        rejects=np.zeros(stations, dtype=np.bool_),
+        budget=np.full(stations, NO_LIMIT),
+        budget_most=np.zeros(stations, dtype=np.int64),
+        limit_of_tokens=np.empty(0, dtype=np.bool_),
+        limit_period_ns=none,
+        limit_per_period=none,
+        limit_burst_ns=none,
+        station_limit=np.empty((0, 2), dtype=np.int64),
+        outage_station=none,
+        outage_start_ns=none,
+        outage_end_ns=none,
+        outage_slowdown=none,
+    )

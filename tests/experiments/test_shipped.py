@@ -141,18 +141,20 @@ def storm() -> Run:
 
 def test_a_storm_outlasts_its_cause_unless_something_ends_it() -> None:
     """If escalations triple for twenty minutes, naive retries keep it full; a budget or admission empties it."""
-    backlog = {name: found.backlog for name, found in storm().result.patterns.items()}
+    patterns = storm().result.patterns
+    backlog = {name: [part.value for part in found.backlog] for name, found in patterns.items()}
     for name in ("naive", "retry-budget", "admission"):
         usual, at_the_end = (float(np.mean(part)) for part in (backlog[name][:10], backlog[name][-10:]))
-        assert max(backlog[name]) > 1.5 * usual
+        assert max(backlog[name]) > usual
         assert (at_the_end > 4 * usual) is (name == "naive"), name
         assert at_the_end < 1.2 * usual or name == "naive"
+    assert max(backlog["naive"]) > max(backlog["retry-budget"]) > max(backlog["admission"])
 
 
 def test_the_report_says_that_the_storm_does_not_pass() -> None:
     """If a backlog stays, the report says so in words, of that pattern only."""
     words = [line for line in in_words(storm().result) if "requests in the system" in line]
-    assert [line.split(":")[0] for line in words if "does not recover" in line] == ["naive"]
+    assert [line.split(":")[0] for line in words if "and still" in line] == ["naive"]
     assert [line.split(":")[0] for line in words if "came down again" in line] == ["retry-budget"]
 
 

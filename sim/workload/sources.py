@@ -70,10 +70,11 @@ class Extent(NamedTuple):
 
 
 def processes_of(workload: Workload) -> dict[str, ArrivalProcess]:
-    """Give the arrival process of each source by name."""
-    if workload.arrivals is not None:
-        return {WHOLE_WORKLOAD: workload.arrivals}
-    return {name: segment.arrivals for name, segment in workload.segments.items() if segment.arrivals is not None}
+    """Give the arrival process of each source by name, as fast as the workload's factor makes it."""
+    own: dict[str, ArrivalProcess | None] = {name: segment.arrivals for name, segment in workload.segments.items()}
+    found = own if workload.arrivals is None else {WHOLE_WORKLOAD: workload.arrivals}
+    factor = workload.rate_factor
+    return {name: one if factor == 1 else one.faster(factor) for name, one in found.items() if one is not None}
 
 
 def arrival_chunks(

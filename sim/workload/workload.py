@@ -57,6 +57,9 @@ class Workload(Spec):
     """What this traffic is and where its numbers come from."""
     arrivals: Arrivals | None = None
     """Arrival process of the whole workload; left out where every segment has its own."""
+    rate_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    """Multiplies the rate of every arrival process: hours and bursts keep their length, batches their size; a trace is
+    played so much faster."""
     segments: dict[str, Segment] = Field(default_factory=dict)
     """Groups of users, by name."""
     tasks: dict[str, TaskClass] = Field(default_factory=dict)
@@ -107,6 +110,5 @@ class Workload(Spec):
 
     def rate_per_s(self) -> float:
         """Give the long-run mean number of arrivals per second."""
-        if self.arrivals is not None:
-            return self.arrivals.mean_rate_per_s()
-        return sum(s.arrivals.mean_rate_per_s() for s in self.segments.values() if s.arrivals is not None)
+        own = [segment.arrivals for segment in self.segments.values()] if self.arrivals is None else [self.arrivals]
+        return self.rate_factor * sum(arrivals.mean_rate_per_s() for arrivals in own if arrivals is not None)

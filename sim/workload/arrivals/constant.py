@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction as Ratio
 from itertools import count
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -25,6 +25,10 @@ class ConstantArrivals(DrawnArrivals):
     """Arrivals per second."""
     first: DurationNs | None = None
     """Time of the first arrival; 1 / rate where left out."""
+
+    def faster(self, factor: float) -> Self:
+        """Give the process at `factor` times its rate."""
+        return self.model_copy(update={"rate_per_s": factor * self.rate_per_s})
 
     def mean_rate_per_s(self, at_s: float | None = None) -> float:  # noqa: ARG002 - the same at all times
         """Give the rate."""

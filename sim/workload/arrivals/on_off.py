@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -27,6 +27,10 @@ class OnOffArrivals(DrawnArrivals):
     """Mean length of a burst."""
     off: PositiveDurationNs
     """Mean length of the silence between bursts."""
+
+    def faster(self, factor: float) -> Self:
+        """Give the process at `factor` times its rate."""
+        return self.model_copy(update={"rate_per_s": factor * self.rate_per_s})
 
     def mean_rate_per_s(self, at_s: float | None = None) -> float:  # noqa: ARG002 - the same at all times
         """Give the rate while on times the share of time that is on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Self
 
 from sim.chance import Streams
 from sim.columns import Ints
@@ -19,6 +19,10 @@ class PoissonArrivals(DrawnArrivals):
     """Kind of arrival process."""
     rate_per_s: RatePerS
     """Arrivals per second."""
+
+    def faster(self, factor: float) -> Self:
+        """Give the process at `factor` times its rate."""
+        return self.model_copy(update={"rate_per_s": factor * self.rate_per_s})
 
     def mean_rate_per_s(self, at_s: float | None = None) -> float:  # noqa: ARG002 - the same at all times
         """Give the rate."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 
@@ -44,6 +44,10 @@ class ArrivalProcess(Spec):
         TypeError from a process that learns its rate from a file. (Not called `rate_per_s`: that is what YAML says.)
         """
         raise TypeError(f"{type(self).__name__} has no rate of its own at {at_s or 0} s; read its file first")
+
+    @abstractmethod
+    def faster(self, factor: float) -> Self:
+        """Give the process at `factor` times its rate; hours, phases and the like keep their length."""
 
     def expectation(self, calendar: Calendar) -> Expectation:  # noqa: ARG002 - the same at all hours
         """Give the expected number of arrivals up to any time: the mean rate times the time, of a stationary process.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -32,6 +32,10 @@ class RenewalArrivals(DrawnArrivals):
     """Coefficient of variation of the gaps; 1 is like Poisson, below 1 steadier, above 1 clustered."""
     law: Literal["gamma", "weibull"] = "gamma"
     """Law of the gaps."""
+
+    def faster(self, factor: float) -> Self:
+        """Give the process at `factor` times its rate."""
+        return self.model_copy(update={"rate_per_s": factor * self.rate_per_s})
 
     def mean_rate_per_s(self, at_s: float | None = None) -> float:  # noqa: ARG002 - the same at all times
         """Give the rate."""

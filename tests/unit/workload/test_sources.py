@@ -9,6 +9,7 @@ import pytest
 
 from sim.chance import Purpose, Streams
 from sim.columns import Floats
+from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.calendar import Calendar
 from sim.workload.sources import WHOLE_WORKLOAD, Horizon, SourceArrivals, arrival_chunks, last_arrival, processes_of
 from sim.workload.traces import Trace
@@ -58,6 +59,18 @@ def test_a_workload_with_arrivals_is_one_source() -> None:
     whole = Workload.model_validate({**constant(1.0), "tasks": {"t": {}}})
     assert list(processes_of(whole)) == [WHOLE_WORKLOAD]
     assert list(processes_of(of_segments(z=constant(1.0), a=constant(2.0)))) == ["z", "a"]
+
+
+def test_the_factor_speeds_up_every_source() -> None:
+    """If the workload has a rate factor, each source comes so much faster, traces by their speed, and so does the mean."""
+    spec = of_segments(a=constant(4.0), b={"arrivals": {"kind": "poisson", "rate_per_s": 6.0}}, c=replayed(speed_up=2))
+    fast = processes_of(spec.model_copy(update={"rate_factor": 2.5}))
+    assert (fast["a"].mean_rate_per_s(), fast["b"].mean_rate_per_s()) == (10.0, 15.0)
+    assert isinstance(fast["c"], TraceReplay)
+    assert fast["c"].speed_up == 5.0
+    drawn = of_segments(a=constant(4.0), b=constant(6.0)).model_copy(update={"rate_factor": 2.5})
+    assert drawn.rate_per_s() == 25.0
+    assert len(merged(collect(drawn, until_ns=2 * SECOND))) == 48  # the beats at exactly 2 s are not before it
 
 
 def test_the_merged_order_is_that_of_a_sort() -> None:

@@ -153,6 +153,34 @@ def test_the_expected_count_is_met(name: str) -> None:
     assert 0 == expected(0) < expected(window_ns // 2) < expected(window_ns)
 
 
+@every_process
+def test_a_faster_process_has_its_rate_multiplied(name: str) -> None:
+    """At three times the rate three times as many are expected up to any time, and the mean count says so, |z| <= 4."""
+    drawn = process(name)
+    fast = drawn.faster(3.0)
+    window_ns = int(20e9 / drawn.mean_rate_per_s())
+    assert fast.mean_rate_per_s() == pytest.approx(3 * drawn.mean_rate_per_s(), rel=1e-12)
+    expected = fast.expectation(WORKDAY)(window_ns)
+    slack = 1 if name == "constant" else 1e-9 * expected  # a metronome counts whole beats
+    assert abs(expected - 3 * drawn.expectation(WORKDAY)(window_ns)) <= 3 * slack
+    counts = []
+    for run in range(200):
+        count = 0
+        for block in fast.blocks(Streams(7, run), "all", WORKDAY, 256):
+            count += int(np.searchsorted(block, window_ns))
+            if block[-1] >= window_ns:
+                break
+        counts.append(count)
+    assert abs(np.mean(counts) - expected) <= 4 * np.std(counts, ddof=1) / np.sqrt(len(counts))
+
+
+def test_bursts_keep_their_length_at_a_higher_rate() -> None:
+    """If a process with phases is made faster, its phases stay as long and only their rates grow."""
+    fast = process("mmpp").faster(2.0)
+    assert [phase.rate_per_s for phase in fast.phases] == [2 * p["rate_per_s"] for p in MMPP["phases"]]
+    assert [phase.mean_duration for phase in fast.phases] == [p.mean_duration for p in process("mmpp").phases]
+
+
 def test_unknown_kind_names_the_kinds() -> None:
     """An unknown kind is answered with all kinds there are."""
     with pytest.raises(

@@ -16,7 +16,7 @@ from sim.experiment.resolve import load
 @click.option("--set", "overrides", multiple=True, metavar="A.B=V", help="Change one value first; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(experiment: Path, overrides: tuple[str, ...], *, as_json: bool) -> None:
-    """Show what EXPERIMENT resolves to, the load it puts on each model, and the origin of each value."""
+    """Show what EXPERIMENT resolves to, the load on each model, which limit breaks first, and origins."""
     explanation = explain(load(experiment, overrides))
     if as_json:
         say_json(explanation.to_dict())

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim.experiment.crosscheck import warnings_of
+from sim.experiment.headroom import SERVERS, Ceiling, ceilings, first_tries, in_words
 from sim.experiment.scene import Scene
 from sim.fleet.capacity import servers_of
 from sim.units import show_fraction, show_seconds
+from sim.workload.arrivals.constant import ConstantArrivals
+from sim.workload.arrivals.poisson import PoissonArrivals
+from sim.workload.arrivals.renewal import RenewalArrivals
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.sources import processes_of
 
@@ -23,6 +27,7 @@ PILOT_REQUESTS = 20_000
 """Requests that the loads are estimated from: the first ones of the first replication."""
 
 _NS = 1e9
+_STEADY = (ConstantArrivals, PoissonArrivals, RenewalArrivals)
 _FULL = 1.0
 _NEARLY_FULL = 0.95
 
@@ -57,7 +62,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What `tiercast explain` shows."""
+    """What `tiercast explain` shows.
+
+    `ceilings` are the limits of each pattern, the one that breaks first in front, and `breaks_first` says it in words.
+    """
 
     name: str
     hash: str
@@ -65,6 +73,8 @@ class Explanation:
     arrival_rate_per_s: float
     pilot_requests: int
     loads: tuple[ModelLoad, ...]
+    ceilings: tuple[Ceiling, ...]
+    breaks_first: tuple[str, ...]
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,16 +92,27 @@ class Explanation:
             *shown,
             "",
             f"load at {self.arrival_rate_per_s:.4g} requests/s (services of the first {self.pilot_requests:,})",
-            *self._load_lines(),
+            *_table(self._load_rows()),
+            "",
+            "what breaks first (first tries alone: retries, fallbacks and what spills over come on top)",
+            *(_table(self._ceiling_rows()) if self.ceilings else ()),
+            *(f"  {line}" for line in self.breaks_first),
             *([""] if self.warnings else []),
             *(f"warning: {warning}" for warning in self.warnings),
         ]
 
-    def _load_lines(self) -> list[str]:
-        rows = [
-            ("pattern", "model", "calls/request", "mean service", "offered load", "servers", "utilisation", "full at")
-        ]
-        rows += [
+    def _load_rows(self) -> Sequence[tuple[str, ...]]:
+        head = (
+            "pattern",
+            "model",
+            "calls/request",
+            "mean service",
+            "offered load",
+            "servers",
+            "utilisation",
+            "full at",
+        )
+        return [head] + [
             (
                 load.pattern,
                 load.model,
@@ -104,10 +125,26 @@ class Explanation:
             )
             for load in self.loads
         ]
-        wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-        return [
-            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows
+
+    def _ceiling_rows(self) -> Sequence[tuple[str, ...]]:
+        head = ("pattern", "of", "limit", "allows", "offered", "used", "reached at")
+        return [head] + [
+            (
+                one.pattern,
+                one.owner,
+                one.limit,
+                f"{one.allowed:,.0f}",
+                f"{one.offered:,.2f}" if one.limit == SERVERS else f"{one.offered:,.0f}",
+                show_fraction(one.used),
+                f"{one.reached_at_per_s:.3g}/s",
+            )
+            for one in self.ceilings
         ]
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows]
 
 
 def explain(experiment: Experiment) -> Explanation:
@@ -117,11 +154,13 @@ def explain(experiment: Experiment) -> Explanation:
     answers = scene.answers(requests)
     traced = any(isinstance(process, TraceReplay) for process in processes_of(scene.spec.workload).values())
     rate = _rate_per_s(requests.arrival_ns) if traced else scene.spec.workload.rate_per_s()
-    loads = [
-        load
-        for pattern in scene.line_up.patterns
-        for load in _loads(scene, pattern.name, scene.plan(pattern, answers), rate)
-    ]
+    loads, limits, words = list[ModelLoad](), list[Ceiling](), list[str]()
+    for pattern in scene.line_up.patterns:
+        plan = scene.plan(pattern, answers)
+        loads += _loads(scene, pattern.name, plan, rate)
+        own = ceilings(pattern.name, plan, scene.spec.fleet, scene.spec.providers, rate)
+        limits += own
+        words.append(in_words(pattern.name, own, rate))
     return Explanation(
         name=experiment.name,
         hash=experiment.hash,
@@ -129,7 +168,9 @@ def explain(experiment: Experiment) -> Explanation:
         arrival_rate_per_s=rate,
         pilot_requests=len(requests),
         loads=tuple(loads),
-        warnings=(*warnings_of(experiment), *_overloads(loads)),
+        ceilings=tuple(limits),
+        breaks_first=(*words, *_uneven(scene)),
+        warnings=(*warnings_of(experiment), *_overloads(loads), *_beyond(limits)),
     )
 
 
@@ -140,8 +181,7 @@ def _rate_per_s(arrival_ns: np.typing.NDArray[np.int64]) -> float:
 
 def _loads(scene: Scene, pattern: str, plan: Plan, rate: float) -> Iterator[ModelLoad]:
     requests = max(plan.itinerary.requests, 1)
-    conditions = plan.itinerary.conditions
-    first = np.ones(plan.itinerary.legs, dtype=np.bool_) if conditions is None else conditions.after < 0
+    first = first_tries(plan)
     for number, model in enumerate(plan.models):
         legs = (plan.leg_model == number) & first  # what a model is asked for if nothing goes wrong
         calls = int(legs.sum())
@@ -172,6 +212,21 @@ def _overloads(loads: list[ModelLoad]) -> Iterator[str]:
         elif load.utilisation is not None and load.utilisation >= _NEARLY_FULL:
             share = show_fraction(load.utilisation)
             yield f"{load.pattern}: {load.model} runs at {share}; only long runs are trustworthy"
+
+
+def _beyond(found: list[Ceiling]) -> Iterator[str]:
+    for one in found:
+        if one.limit != SERVERS and one.used >= _FULL:
+            yield (
+                f"{one.pattern}: {one.owner} is asked for {one.used:.2f} times the {one.limit} it accepts; "
+                f"the limit is reached at {one.reached_at_per_s:.3g} requests/s"
+            )
+
+
+def _uneven(scene: Scene) -> Iterator[str]:
+    """Say so where the rate is a mean over better and worse hours."""
+    if not all(isinstance(one, _STEADY) for one in processes_of(scene.spec.workload).values()):
+        yield "rates are means over time: while traffic is above its mean, limits are reached sooner"
 
 
 def _values(experiment: Experiment) -> Iterator[Value]:

@@ -62,7 +62,7 @@ def test_a_workload_with_arrivals_is_one_source() -> None:
 
 
 def test_the_factor_speeds_up_every_source() -> None:
-    """If the workload has a rate factor, each source comes so much faster, traces by their speed, and so does the mean."""
+    """If the workload has a rate factor, each source comes so much faster, a trace by its speed; so does the mean."""
     spec = of_segments(a=constant(4.0), b={"arrivals": {"kind": "poisson", "rate_per_s": 6.0}}, c=replayed(speed_up=2))
     fast = processes_of(spec.model_copy(update={"rate_factor": 2.5}))
     assert (fast["a"].mean_rate_per_s(), fast["b"].mean_rate_per_s()) == (10.0, 15.0)

@@ -1,0 +1,118 @@
+"""Which limit of a fleet a pattern reaches first as more requests come, worked out from its plan and not by playing it.
+
+Each request brings so many calls, tokens and seconds of service on average, so that a limit is reached at the arrival
+rate at which what all requests bring is what the limit allows. Only first tries are counted: retries, fallbacks and
+calls that spill over come on top once something is short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sim.columns import Bools
+from sim.fleet import Model, Provider
+from sim.fleet.capacity import servers_of
+from sim.fleet.limits import MINUTE_NS, Limits
+from sim.routing.plan import Plan
+
+SERVERS: Final = "servers"
+REQUESTS: Final = "requests/min"
+TOKENS: Final = "tokens/min"
+
+_NS: Final = 1e9
+_MINUTE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What one limit allows and what a pattern asks of it.
+
+    `owner` is a model, or ``provider NAME``; `limit` is ``servers``, ``requests/min`` or ``tokens/min``. `allowed` and
+    `offered` are in that unit (of servers: Erlang, the mean number that would be busy); `used` is offered over allowed;
+    `reached_at_per_s` is the arrival rate of requests at which that is 1.
+    """
+
+    pattern: str
+    owner: str
+    limit: str
+    allowed: float
+    offered: float
+    used: float
+    reached_at_per_s: float
+
+
+def first_tries(plan: Plan) -> Bools:
+    """Say of each leg whether it is tried if nothing goes wrong, bool[legs]."""
+    conditions = plan.itinerary.conditions
+    return np.ones(plan.itinerary.legs, dtype=np.bool_) if conditions is None else conditions.after < 0
+
+
+def ceilings(
+    pattern: str, plan: Plan, fleet: Mapping[str, Model], providers: Mapping[str, Provider], rate_per_s: float
+) -> list[Ceiling]:
+    """Give every limit that the plan's first tries count against, the one that is reached first in front."""
+    found = [
+        Ceiling(
+            pattern=pattern,
+            owner=owner,
+            limit=limit,
+            allowed=allowed,
+            offered=rate_per_s * per_request,
+            used=rate_per_s * per_request / allowed,
+            reached_at_per_s=allowed / per_request,
+        )
+        for owner, limit, allowed, per_request in _demands(plan, fleet, providers)
+        if per_request > 0
+    ]
+    return sorted(found, key=lambda ceiling: ceiling.reached_at_per_s)
+
+
+def in_words(pattern: str, found: Sequence[Ceiling], rate_per_s: float) -> str:
+    """Say which limit of a pattern breaks first, at which rate, and which one would be next."""
+    if not found:
+        return f"{pattern}: nothing it calls has a limit"
+    first, *others = found
+    times = first.reached_at_per_s / rate_per_s if rate_per_s else 0.0
+    how = f", {times:.3g} times the present rate" if times else ""
+    text = f"{pattern}: {_named(first)} breaks first, at {first.reached_at_per_s:.3g} requests/s{how}"
+    return f"{text}; then {_named(others[0])}, at {others[0].reached_at_per_s:.3g}" if others else text
+
+
+def _named(ceiling: Ceiling) -> str:
+    return f"{ceiling.owner} ({ceiling.limit})"
+
+
+def _demands(
+    plan: Plan, fleet: Mapping[str, Model], providers: Mapping[str, Provider]
+) -> Iterator[tuple[str, str, float, float]]:
+    """Yield (owner, limit, what it allows, what a request asks of it on average; per minute where a limit is)."""
+    requests = max(plan.itinerary.requests, 1)
+    first = first_tries(plan)
+    legs = {name: (plan.leg_model == number) & first for number, name in enumerate(plan.models)}
+    for name, mine in legs.items():
+        servers = servers_of(fleet[name].capacity)
+        if servers:
+            yield name, SERVERS, float(servers), float(plan.itinerary.leg_service_ns[mine].sum()) / _NS / requests
+        yield from _of_limits(name, fleet[name].limits, plan, mine)
+    for name, provider in providers.items():
+        of = [mine for model, mine in legs.items() if fleet[model].provider == name]
+        if of:
+            yield from _of_limits(f"provider {name}", provider.limits, plan, np.logical_or.reduce(of))
+
+
+def _of_limits(owner: str, limits: Limits | None, plan: Plan, mine: Bools) -> Iterator[tuple[str, str, float, float]]:
+    conditions = plan.itinerary.conditions
+    if limits is None or conditions is None:
+        return
+    per_minute = _MINUTE_S / max(plan.itinerary.requests, 1)
+    if limits.requests_per_minute is not None:
+        yield owner, REQUESTS, float(limits.requests_per_minute), per_minute * float(mine.sum())
+    if limits.tokens_per_minute is not None:
+        # a call counts for what the bucket holds at most, as in the engine: else it would never be let in
+        most = limits.tokens_per_minute * limits.burst / MINUTE_NS
+        tokens = np.minimum(conditions.tokens[mine], most)
+        yield owner, TOKENS, float(limits.tokens_per_minute), per_minute * float(tokens.sum())

@@ -29,6 +29,7 @@ from sim.cli import VERBS, cli
 from sim.cli.failures import FAILED, INTERRUPTED, INVALID
 from sim.experiment.summary import json_bytes
 from sim.outcome.catalogue import CATALOGUE, Metric
+from sim.study.verdict import BROKEN, INCONCLUSIVE, REGRESSED
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -71,6 +72,9 @@ def cli_page() -> str:
     codes = [
         ("0", "done; also when the reader of stdout went away, as `head` does"),
         (str(FAILED), "the run, the writing of its results or the program failed"),
+        (str(INCONCLUSIVE), "`check --fail-on inconclusive`: nothing is broken, but something is open"),
+        (str(REGRESSED), "`check`: something has become worse than the baseline, and no limit is broken"),
+        (str(BROKEN), "`check`: a threshold or objective is broken, or a pattern unstable"),
         (str(INVALID), "the input or the command line cannot be used; every issue is on stderr"),
         (str(INTERRUPTED), "interrupted; finished replications are kept and the same command goes on from them"),
     ]

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment, from_mapping, load
     from sim.experiment.result import RunResult
     from sim.experiment.simulate import Run
+    from sim.study.verdict import CheckResult
 
 __all__ = [
+    "CheckResult",
     "Experiment",
     "InterruptedRun",
     "InvalidInput",
@@ -38,6 +40,7 @@ _LATE = {
     "load": "sim.experiment.resolve",
     "RunResult": "sim.experiment.result",
     "Run": "sim.experiment.simulate",
+    "CheckResult": "sim.study.verdict",
 }
 
 

@@ -27,6 +27,7 @@ VERBS = {
     "validate": "Check experiment files and name every mistake.",
     "explain": "Show what would run, and where each value comes from.",
     "run": "Simulate an experiment and print the answer.",
+    "check": "Hold an experiment against its thresholds; the exit code says it.",
     "schema": "Print the JSON Schema of experiment files, for editors.",
     "doctor": "Check this installation.",
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, did_you_mean, dotted
+from sim.experiment.expectations import threshold_issues
 from sim.experiment.inputs import trace_places, written_files
 from sim.experiment.spec import MOST_REQUESTS
 from sim.routing.dependence import out_of_reach
@@ -47,6 +48,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
         *_quality(experiment),
         *_tokens(experiment),
         *_length(experiment),
+        *threshold_issues(experiment),
     ]
 
 

@@ -110,7 +110,7 @@ class Run:
             patterns={pattern.name: self._pattern(pattern) for pattern in up.patterns},
             notes=self._notes(),
             files=self.experiment.files,
-            resolved=self.experiment.resolved,
+            resolved=self.experiment.simulated,
         )
 
     @property

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sim.experiment.judged import Thresholds
 from sim.fleet import Model, Provider
 from sim.routing.patterns import AnyPattern
 from sim.routing.patterns.pattern import PatternName
@@ -112,6 +113,8 @@ class ExperimentSpec(Spec):
     """Pattern that savings and losses are taken against; frontier-only where not given."""
     run: Run = Run()
     """How long, how often, and what is measured."""
+    thresholds: dict[Annotated[str, Field(max_length=300)], Thresholds] = Field(default_factory=dict)
+    """What `tiercast check` asks of the answer: conditions by metric, `latency{pattern:cascade}: ['p(95)<4s']`."""
 
 
 def experiment_schema() -> dict[str, Any]:

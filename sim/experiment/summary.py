@@ -96,14 +96,15 @@ def _pattern(pattern: PatternResult) -> dict[str, Any]:
         "status": pattern.status,
         "warnings": list(pattern.warnings),
         "absent": dict(pattern.absent),
-        "requests_in_system": [_estimate(number) for number in pattern.backlog],
+        "requests_in_system": [estimate_entry(number) for number in pattern.backlog],
     }
     if clash := _OWN_KEYS & pattern.estimates.keys():
         raise ValueError(f"a metric cannot be called {', '.join(sorted(clash))}")
-    return own | {metric: _estimate(found) for metric, found in pattern.estimates.items()}
+    return own | {metric: estimate_entry(found) for metric, found in pattern.estimates.items()}
 
 
-def _estimate(found: Estimate) -> dict[str, Any]:
+def estimate_entry(found: Estimate) -> dict[str, Any]:
+    """Give an estimate as plain data."""
     entry: dict[str, Any] = {
         "value": float(found.value),
         "lower": _bound(found.lower),

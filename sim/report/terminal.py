@@ -46,25 +46,26 @@ def render(result: RunResult, console: Console) -> None:
         model_grid(result, notes),
         cause_grid(result, notes),
     )
-    blocks: list[RenderableType] = [_header(result)]
+    blocks: list[RenderableType] = [header(result)]
     blocks += [fitted(grid, console.width) for grid in grids if grid.rows]
     if storms := backlog_lines(result):
         blocks.append(
-            _lines("Requests in the system over time: means of sixtieths of the window", storms, "", bullets=False)
+            remarks("Requests in the system over time: means of sixtieths of the window", storms, "", bullets=False)
         )
-    blocks.append(_lines("", notes.lines(result), "dim"))
+    blocks.append(remarks("", notes.lines(result), "dim"))
     warnings = [f"{pattern.name}: {text}" for pattern in result.patterns.values() for text in pattern.warnings]
     if warnings:
-        blocks.append(_lines("Warnings", warnings, "yellow"))
+        blocks.append(remarks("Warnings", warnings, "yellow"))
     if result.notes:
-        blocks.append(_lines("Notes", result.notes, ""))
+        blocks.append(remarks("Notes", result.notes, ""))
     if words := in_words(result):
-        blocks.append(_lines("In words", words, ""))
+        blocks.append(remarks("In words", words, ""))
     spaced = [part for block in blocks for part in (block, Text(""))][:-1]
-    console.print(_Encodable(Group(*spaced)), highlight=False)
+    console.print(Encodable(Group(*spaced)), highlight=False)
 
 
-def _header(result: RunResult) -> Text:
+def header(result: RunResult) -> Text:
+    """Give the title of a run and the facts about it."""
     facts = (
         f"{result.requests:,} requests in {plural(result.replications, 'replication')}",
         f"window {duration(result.window_s)}",
@@ -76,13 +77,14 @@ def _header(result: RunResult) -> Text:
     return Text(title, style="bold").append(f"\n{', '.join(facts)}", style="not bold")
 
 
-def _lines(heading: str, lines: Iterable[str], style: str, *, bullets: bool = True) -> RenderableType:
+def remarks(heading: str, lines: Iterable[str], style: str, *, bullets: bool = True) -> RenderableType:
+    """Give lines of the user's or the program's text, each with a bullet where they have a heading."""
     text = Text(f"{heading}\n", style="bold") if heading else Text("")
     bullet = "\N{BULLET} " if heading and bullets else ""
     return text.append("\n".join(f"{bullet}{tidy(line)}" for line in lines), style=f"not bold {style}".strip())
 
 
-class _Encodable:
+class Encodable:
     """Draws its content with only those characters that the console can encode."""
 
     def __init__(self, content: RenderableType) -> None:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = ROOT / "experiments" / "support-chat.yaml"
 
 NAMES = [
+    "CheckResult",
     "Experiment",
     "InterruptedRun",
     "InvalidInput",

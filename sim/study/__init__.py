@@ -1,0 +1,1 @@
+"""Questions asked of runs: does it keep its promises, what has changed."""

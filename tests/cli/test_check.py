@@ -1,0 +1,62 @@
+"""`tiercast check` as CI types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli.commands import TINY, invoke
+
+TOLD = """\
+thresholds:
+  latency{pattern:cascade}: [mean<1m, {threshold: 'p(50)<1ms', level: %s}]
+"""
+
+
+def write(level: str) -> None:
+    """Write the small experiment with a threshold that holds and one that does not."""
+    Path("told.yaml").write_text(TINY + TOLD % level, encoding="utf-8")
+
+
+def test_a_broken_threshold_is_exit_code_99() -> None:
+    """If a threshold is broken for sure, the exit code says so, and the report where it stands."""
+    Path("told.yaml").write_text(TINY.replace("requests: 40", "requests: 300") + TOLD % "error", encoding="utf-8")
+    answer = invoke("check", "told.yaml")
+    assert answer.code == 99
+    assert "at or above the limit of 1.00 ms. (told.yaml:34:53)" in " ".join(answer.out.split())
+    assert len(list(Path("results/tiny").glob("*/summary.json"))) == 1
+
+
+def test_too_few_data_are_exit_code_97_where_that_is_wanted() -> None:
+    """If 40 requests cannot tell a median, the verdict is open: no failure unless --fail-on inconclusive says so."""
+    write("error")
+    assert invoke("check", "told.yaml").code == 0
+    assert invoke("check", "told.yaml", "--fail-on", "inconclusive").code == 97
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [((), 0), (("--fail-on", "warn"), 99), (("--fail-on", "never"), 0)])
+def test_a_warning_fails_only_where_that_is_wanted(fail_on: tuple[str, ...], code: int) -> None:
+    """If a threshold of the level warn is broken, it is told, and counts with --fail-on warn alone."""
+    Path("told.yaml").write_text(TINY.replace("requests: 40", "requests: 300") + TOLD % "warn", encoding="utf-8")
+    answer = invoke("check", "told.yaml", *fail_on)
+    assert answer.code == code
+    assert "fail (warn)" in answer.out
+
+
+def test_json_holds_verdicts_and_summary() -> None:
+    """If JSON is asked for, stdout is one object with the verdicts and the summary of the run they are about."""
+    write("warn")
+    told = json.loads(invoke("check", "told.yaml", "--json").out)
+    assert [one["verdict"] for one in told["findings"]] == ["pass", "inconclusive"]
+    assert told["findings"][0]["estimate"]["unit"] == "s"
+    assert told["summary"]["patterns"]["cascade"]["latency.mean"] == told["findings"][0]["estimate"]
+    assert told["passed"]
+
+
+def test_an_experiment_without_thresholds_is_refused() -> None:
+    """If there is nothing to check, the exit code is 2 and nothing is played."""
+    answer = invoke("check", "tiny.yaml")
+    assert answer.code == 2
+    assert "there is nothing to check" in answer.err
+    assert not Path("results").exists()

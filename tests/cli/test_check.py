@@ -24,7 +24,7 @@ def test_a_broken_threshold_is_exit_code_99() -> None:
     Path("told.yaml").write_text(TINY.replace("requests: 40", "requests: 300") + TOLD % "error", encoding="utf-8")
     answer = invoke("check", "told.yaml")
     assert answer.code == 99
-    assert "at or above the limit of 1.00 ms. (told.yaml:34:53)" in " ".join(answer.out.split())
+    assert "at or above the limit of 1.00 ms. (told.yaml:36:51)" in " ".join(answer.out.split())
     assert len(list(Path("results/tiny").glob("*/summary.json"))) == 1
 
 

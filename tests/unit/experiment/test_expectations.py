@@ -57,7 +57,7 @@ def test_every_form_of_a_threshold_is_read_with_its_place(tmp_path: Path) -> Non
         ("p(95)<4s", "error", "thresholds.latency", 16, 12),
         ("mean<1s", "warn", "thresholds.ttft", 17, 21),
         ("med<1s", "error", "thresholds.wait.0", 18, 10),
-        ("p(80)<2s", "error", "thresholds.wait.2", 18, 65),
+        ("p(80)<2s", "error", "thresholds.wait.2", 18, 67),
     ]
 
 

@@ -16,7 +16,7 @@ FLOORS = {
     **dict.fromkeys(("workload", "fleet"), 2),
     "routing": 3,
     "engine": 4,
-    "outcome": 5,
+    **dict.fromkeys(("outcome", "gates"), 5),
     "experiment": 6,
     **dict.fromkeys(("study", "exchange"), 7),
     "report": 8,

@@ -56,6 +56,9 @@ class Purpose(IntEnum):
     ERROR = 29
     ERROR_TIME = 30
     BACKOFF = 31
+    GATE_SAMPLE = 60
+    GATE_VERDICT = 61
+    DRIFT = 62
 
 
 def name_key(name: str) -> int:

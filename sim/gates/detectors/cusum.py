@@ -15,16 +15,21 @@ class Cusum(MarkovDetector):
     """S' = max(0, S + score - shift / 2), alarm beyond the threshold (Page 1954, Biometrika 41)."""
 
     kind: Literal["cusum"]
-    shift: Smallest = 1.0
-    """The change to be found soonest, in standard deviations of a day's score."""
+    shift: Smallest | None = None
+    """The change to be found soonest, in standard deviations of an epoch's score; 1, or what the gate is to find."""
+
+    @property
+    def allowance(self) -> float:
+        """Half of the shift."""
+        return (1.0 if self.shift is None else self.shift) / 2
 
     def step(self, side: Side) -> Step:  # noqa: ARG002 - both sides are two charts of one
         """Say how one side moves."""
-        return Step(keep=1.0, weight=1.0, allowance=self.shift / 2, floor=True)
+        return Step(keep=1.0, weight=1.0, allowance=self.allowance, floor=True)
 
     def chart(self, threshold: float, side: Side, runs: int) -> Chart:
         """Begin at 0."""
-        return _Chart(threshold, side, runs, self.shift / 2)
+        return _Chart(threshold, side, runs, self.allowance)
 
 
 class _Chart(OneOrTwoSided):

@@ -29,7 +29,7 @@ class PageHinkley(Detector):
 
     kind: Literal["page_hinkley"]
     allowance: Annotated[float, Field(ge=0, le=100)] = 0.25
-    """Distance from the mean that counts for nothing, in standard deviations of a day's score."""
+    """Distance from the mean that counts for nothing, in standard deviations of an epoch's score."""
     keep: Annotated[float, Field(gt=0, le=1)] = 0.9999
     """What is kept of a sum from look to look."""
     least: Annotated[int, Field(ge=1, le=10_000)] = 14

@@ -16,7 +16,7 @@ from sim.chance import Purpose
 from sim.chance.normal import normal_cdf, normal_quantile
 from sim.columns import Bools, Floats, Ints
 from sim.fleet import Model, ServiceTimes, service_times
-from sim.routing.confidence import sureties
+from sim.routing.confidence import Readings, sureties
 from sim.routing.quality import QualityModel, Wording
 from sim.units import as_int64
 from sim.workload.by_class import of_class, rows_by
@@ -108,6 +108,11 @@ class Answers:
         return ServiceTimes(np.where(errors, error_ns, times.total_ns), np.where(errors, error_ns, times.ttft_ns))
 
     def _output_tokens(self, model: str) -> Ints:
+        tokens, requests = self._answer_lengths(model), self.requests
+        factors = np.array([task_class.output_factor for task_class in requests.classes])
+        return tokens if np.all(factors == 1) else as_int64(np.rint(tokens * of_class(factors, requests.task)))
+
+    def _answer_lengths(self, model: str) -> Ints:
         requests, table = self.requests, self.quality.table
         verbosity = self.fleet[model].verbosity
         if requests.output_tokens is not None:
@@ -141,7 +146,8 @@ class Answers:
             ability = normal_quantile(luck)
             ability *= of_class(-np.sqrt(1 - rho), task)
             ability += of_class(-np.sqrt(rho), task) * requests.difficulty
-            return ability
+            shifts = np.array([task_class.difficulty_shift for task_class in requests.classes])
+            return ability - of_class(shifts, task) if shifts.any() else ability
         # the row says right or wrong; the latent is drawn from its law given that
         right = table.models[model].correct[requests.table_row]
         wrong_share = 1 - self.quality.acceptance[model][requests.task]
@@ -169,9 +175,12 @@ class Answers:
             return measured
         requests = self.requests
         noise = self._once(("noise", model), lambda: normal_quantile(requests.uniform(Purpose.CONFIDENCE, model)))
-        acceptance = self.quality.acceptance[model]
-        stated = self.quality.auroc[model] if auroc is None else np.full_like(acceptance, auroc)
-        return sureties(self.ability(model), noise, requests.task, acceptance=acceptance, auroc=stated)
+        now, then = self.quality, self.quality.calibrated or self.quality
+        readings = [
+            Readings(some.acceptance[model], some.auroc[model] if auroc is None else np.full_like(some.rho, auroc))
+            for some in (now, then)
+        ]
+        return sureties(self.ability(model), noise, requests.task, *readings)
 
     def _confidence(self, model: str, auroc: float | None) -> Floats:
         measured = self._measured_score(model, auroc)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -107,24 +107,36 @@ def surety_of(reading: Floats, correlation: float, acceptance: float) -> Floats:
     return (correlation * reading + cut) / math.sqrt(1 - correlation**2)
 
 
-def sureties(ability: Floats, noise: Floats, task: Ints, *, acceptance: Floats, auroc: Floats) -> Floats:
+class Readings(NamedTuple):
+    """What the readings of a model's answers depend on, float64[classes] each: acceptance probability and AUROC."""
+
+    acceptance: Floats
+    auroc: Floats
+
+    def correlations(self) -> Floats:
+        """Give the correlation of reading and latent in each class."""
+        pairs = zip(self.auroc.tolist(), self.acceptance.tolist(), strict=True)
+        return np.array([reading_correlation(*pair) for pair in pairs])
+
+
+def sureties(ability: Floats, noise: Floats, task: Ints, now: Readings, calibrated: Readings | None = None) -> Floats:
     """Give the surety of each answer, from its latent ability and the noise of its reading, both standard normal.
 
-    `task` says of which class a request is; `acceptance` and `auroc` are float64[classes].
+    `task` says of which class a request is. Readings are made `now`; what they mean was learned when they were
+    `calibrated` (now, where not given).
     """
-    pairs = list(zip(auroc.tolist(), acceptance.tolist(), strict=True))
-    r = np.array([reading_correlation(*pair) for pair in pairs])
-    correlation = of_class(r, task)
-    reading = correlation * ability
-    reading += of_class(np.sqrt(1 - r * r), task) * noise
-    cut = normal_quantile(acceptance)
+    made = now.correlations()
+    reading = of_class(made, task) * ability
+    reading += of_class(np.sqrt(1 - made * made), task) * noise
+    learned = now if calibrated is None else calibrated
+    r, cut = (made if learned is now else learned.correlations()), normal_quantile(learned.acceptance)
     is_open = np.isfinite(cut) & (r < 1)
-    surety = correlation * reading
+    surety = of_class(r, task) * reading
     surety += of_class(np.where(is_open, cut, 0.0), task)
     surety /= of_class(np.array([math.sqrt(1 - k**2) if k < 1 else 1.0 for k in r.tolist()]), task)
     for code in np.flatnonzero(~is_open).tolist():
         mine = np.flatnonzero(task == code)
-        surety[mine] = surety_of(reading[mine], float(r[code]), float(acceptance[code]))
+        surety[mine] = surety_of(reading[mine], float(r[code]), float(learned.acceptance[code]))
     return surety
 
 

@@ -73,6 +73,7 @@ class QualityModel:
     """Quality with every number filled in; arrays run over the task classes.
 
     `acceptance` and `auroc` by model, float64[tasks]; `rho` float64[tasks]; `table` is set when rows are replayed.
+    `calibrated` is the model of the time when confidences were calibrated and thresholds set; None: of now.
     """
 
     tasks: tuple[str, ...]
@@ -85,6 +86,7 @@ class QualityModel:
     hedging: Mapping[str, Wording]
     table: OutcomeTable | None
     notes: tuple[str, ...] = ()
+    calibrated: QualityModel | None = None
 
 
 def quality_model(

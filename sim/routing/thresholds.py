@@ -26,7 +26,7 @@ def surety_at_share(answers: Answers, model: str, auroc: float | None, share: fl
     """
     if not share:
         return -math.inf
-    quality, requests = answers.quality, answers.requests
+    quality, requests = answers.quality.calibrated or answers.quality, answers.requests
     shares = requests.task_shares.tolist()
     table = quality.table
     if table is not None and auroc is None and table.models[model].confidence is not None:

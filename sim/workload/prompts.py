@@ -11,7 +11,7 @@ from sim.chance import Purpose
 from sim.chance.normal import normal_cdf, normal_quantile
 from sim.columns import Floats, Ints
 from sim.units import as_int64
-from sim.workload.by_class import rows_by
+from sim.workload.by_class import of_class, rows_by
 from sim.workload.draws import Draws
 from sim.workload.outcome_table import OutcomeTable
 from sim.workload.sources import Number
@@ -51,8 +51,9 @@ class Prompts:
         """Give the prompt tokens (int64) and the difficulty (float64) of requests of these task classes."""
         difficulty = normal_quantile(draws.uniform(Purpose.DIFFICULTY))
         if self._tokens is None:
-            return self._drawn(draws.uniform(Purpose.INPUT_TOKENS), task, difficulty), difficulty
-        tokens = self._looked_up(self._tokens, draws, table_row)
+            tokens = self._drawn(draws.uniform(Purpose.INPUT_TOKENS), task, difficulty)
+            return self._longer(tokens, task), difficulty
+        tokens = self._longer(self._looked_up(self._tokens, draws, table_row), task)
         if self._correlated:
             score = self._looked_up(self._scores, draws, table_row)
             rhos = [task_class.lengths.input_with_difficulty for task_class in self._classes]
@@ -64,7 +65,7 @@ class Prompts:
     def cached(self, draws: Draws, task: Ints, tokens: Ints) -> Ints:
         """Give the prompt tokens that come from the prompt cache: as recorded, or the share of the task class."""
         if self._cached is not None:
-            return np.minimum(draws.recorded(self._cached), tokens)
+            return np.minimum(self._longer(draws.recorded(self._cached), task), tokens)
         shares = [task_class.cached_share for task_class in self._classes]
         if not any(shares):
             return np.zeros(len(tokens), dtype=np.int64)
@@ -85,6 +86,11 @@ class Prompts:
                 place = normal_cdf(latent)
             tokens[mine] = as_int64(law.quantile(place))
         return tokens
+
+    def _longer(self, tokens: Ints, task: Ints) -> Ints:
+        """Multiply by the factors of the task classes, rounded."""
+        factors = np.array([task_class.input_factor for task_class in self._classes])
+        return tokens if np.all(factors == 1) else as_int64(np.rint(tokens * of_class(factors, task)))
 
     def _looked_up(self, column: Mapping[str, NDArray[Number]], draws: Draws, row: Ints | None) -> NDArray[Number]:
         return draws.recorded(column) if row is None or not self._in_table else column[_TABLE][row]

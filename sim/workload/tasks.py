@@ -12,6 +12,7 @@ from sim.schema import Spec
 from sim.units import Fraction
 
 Correlation = Annotated[float, Field(ge=-1, le=1)]
+Factor = Annotated[float, Field(gt=0, le=1000)]
 
 
 class Lengths(Spec):
@@ -49,3 +50,10 @@ class TaskClass(Spec):
     """Share of the prompt tokens that are read from the provider's prompt cache."""
     lengths: Lengths = Lengths()
     """How lengths go with difficulty and between models."""
+    input_factor: Factor = 1.0
+    """Multiplies the prompt tokens, drawn or recorded: what drift moves where prompts grow longer."""
+    output_factor: Factor = 1.0
+    """Multiplies the answer tokens, drawn or recorded."""
+    difficulty_shift: Annotated[float, Field(ge=-10, le=10)] = 0.0
+    """How much harder requests are for every model than where acceptance was measured, in standard deviations of the
+    latent; confidence sees it as far as it reads that latent."""

@@ -16,6 +16,7 @@ from scipy import integrate, stats
 from sim.columns import Bools, Floats
 from sim.routing.confidence import (
     Miscalibration,
+    Readings,
     auroc_of,
     calibrated_probability,
     measured_auroc,
@@ -250,7 +251,7 @@ def test_sureties_of_all_classes_are_those_of_each(acceptance: list[float], auro
     rng = np.random.default_rng(3)
     ability, noise = rng.standard_normal((2, 5_000))
     task = rng.integers(0, len(acceptance), 5_000)
-    found = sureties(ability, noise, task, acceptance=np.array(acceptance), auroc=np.array(auroc))
+    found = sureties(ability, noise, task, Readings(np.array(acceptance), np.array(auroc)))
     for code, (p, stated) in enumerate(zip(acceptance, auroc, strict=True)):
         mine = task == code
         r = reading_correlation(stated, p)

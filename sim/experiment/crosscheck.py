@@ -11,6 +11,7 @@ from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, did_you_mean, dotted
 from sim.experiment.expectations import threshold_issues
 from sim.experiment.inputs import trace_places, written_files
+from sim.experiment.measured import lengths_are_measured, unfit_lengths
 from sim.experiment.spec import MOST_REQUESTS
 from sim.routing.dependence import out_of_reach
 from sim.routing.patterns.cascade import Cascade
@@ -47,6 +48,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
         *_baseline(experiment),
         *_quality(experiment),
         *_tokens(experiment),
+        *_unfit_lengths(experiment),
         *_length(experiment),
         *threshold_issues(experiment),
     ]
@@ -247,12 +249,17 @@ def _tokens(experiment: Experiment) -> Iterator[Issue]:
             "has no task classes",
             "write tasks: {chat: {input_tokens: {p50: 800, p95: 3500}, output_tokens: {p50: 130, p95: 450}}}",
         )
-    from_trace = _all_traces(experiment)
+    from_trace, measured = _all_traces(experiment), lengths_are_measured(spec)
     for name, task in workload.tasks.items():
-        for column in ("input_tokens", "output_tokens"):
+        for column in ("input_tokens",) if measured else ("input_tokens", "output_tokens"):
             if getattr(task, column) is None and not from_trace:
                 place = ("workload", "tasks", name)
                 yield _issue(experiment, place, f"{column} is missing", f"write {column}: {{p50: 800, p95: 3500}}")
+
+
+def _unfit_lengths(experiment: Experiment) -> Iterator[Issue]:
+    for place, message in unfit_lengths(experiment.spec):
+        yield _issue(experiment, place, message)
 
 
 def _length(experiment: Experiment) -> Iterator[Issue]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sim.columns import Floats
 from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, dotted
+from sim.experiment.measured import lengths_are_measured, measured_calls, place_of_calls, read_calls
+from sim.fleet import CallRows
 from sim.units import format_duration
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.requests import Inputs
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 _TABLE_PLACE: Place = ("outcomes", "file")
 
 
+@dataclass(frozen=True, slots=True)
+class Files(Inputs):
+    """Input files of an experiment, already read: those of the workload, and measured calls by model."""
+
+    calls: Mapping[str, CallRows] = field(default_factory=dict)
+
+
 def trace_places(spec: ExperimentSpec) -> Iterator[tuple[str, Place, TraceReplay]]:
     """Yield (source name, place of its file in the YAML, process) of every trace."""
     for name, process in processes_of(spec.workload).items():
@@ -37,10 +46,11 @@ def written_files(spec: ExperimentSpec) -> list[tuple[Place, str]]:
     files = [(place, process.source.file) for _, place, process in trace_places(spec)]
     if spec.outcomes is not None:
         files.append((_TABLE_PLACE, spec.outcomes.file))
+    files += [(place_of_calls(model), calls.file) for model, calls in measured_calls(spec).items()]
     return files
 
 
-def load_inputs(experiment: Experiment) -> Inputs:
+def load_inputs(experiment: Experiment) -> Files:
     """Read every input file and check it against the experiment. Raises InvalidInput with all issues found."""
     spec, issues = experiment.spec, list[Issue]()
     traces: dict[str, Trace] = {}
@@ -58,12 +68,18 @@ def load_inputs(experiment: Experiment) -> Inputs:
             table = spec.outcomes.read(experiment.folder_of(_TABLE_PLACE))
         except InvalidInput as error:
             issues += _placed(experiment, _TABLE_PLACE, error)
+    calls: dict[str, CallRows] = {}
+    for model, wanted in measured_calls(spec).items():
+        try:
+            calls[model] = read_calls(wanted, experiment.folder_of(place_of_calls(model)))
+        except InvalidInput as error:
+            issues += _placed(experiment, place_of_calls(model), error)
     issues += _trace_issues(experiment, traces)
     if table is not None:
         issues += _table_issues(experiment, table, traces)
     if issues:
         raise InvalidInput(issues)
-    return Inputs(traces, table)
+    return Files(traces, table, calls)
 
 
 def _placed(experiment: Experiment, place: Place, error: InvalidInput) -> Iterator[Issue]:
@@ -91,12 +107,27 @@ def _trace_issues(experiment: Experiment, traces: Mapping[str, Trace]) -> Iterat
         for label in () if trace.segment is None or workload.arrivals is None else trace.segment[1]:
             if workload.segments and label not in workload.segments:
                 yield _issue(experiment, place, f"the trace has the segment {label!r}, the workload does not")
-        for column in ("input_tokens", "output_tokens"):
+        if trace.output_tokens is not None:
+            yield from _told_twice(experiment, place)
+        unknown = ("input_tokens",) if lengths_are_measured(experiment.spec) else ("input_tokens", "output_tokens")
+        for column in unknown:
             bare = [t for t, task in workload.tasks.items() if getattr(task, column) is None]
             if getattr(trace, column) is None and bare:
                 yield _issue(experiment, place, f"the trace has no {column} and neither has task class {bare[0]!r}")
         yield from _too_short(experiment, name, place, trace)
     yield from _mixed_tokens(experiment, traces)
+
+
+def _told_twice(experiment: Experiment, place: Place) -> Iterator[Issue]:
+    """Yield models whose measured calls say how long answers are, as a trace does."""
+    for model, calls in measured_calls(experiment.spec).items():
+        if calls.lengths == "measured":
+            yield _issue(
+                experiment,
+                place,
+                f"the trace records output_tokens, and so do the measured calls of {model!r}; write lengths: workload "
+                "there to serve the trace's answers at the measured pace",
+            )
 
 
 def _too_short(experiment: Experiment, name: str, place: Place, trace: Trace) -> Iterator[Issue]:
@@ -151,7 +182,8 @@ def _table_issues(experiment: Experiment, table: OutcomeTable, traces: Mapping[s
             yield _issue(
                 experiment, _TABLE_PLACE, "neither the table nor workload.default_task says how long prompts are"
             )
-        bare = [name for name, model in table.models.items() if model.output_tokens is None]
+        measured = [name for name, calls in measured_calls(spec).items() if calls.lengths == "measured"]
+        bare = [name for name, m in table.models.items() if m.output_tokens is None and name not in measured]
         if bare and default.output_tokens is None and not _records(experiment, traces, "output_tokens"):
             yield _issue(
                 experiment,

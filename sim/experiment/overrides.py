@@ -29,7 +29,7 @@ def set_value(document: Document, assignment: str) -> Document:
     place, data = _put(document.data, parts, value, (), document.data)
     marks = _without(document.marks, place)
     key_marks = _without(document.key_marks, place)
-    for written in [*(place[:length] for length in range(len(place))), *_places(value, place)]:
+    for written in [*(place[:length] for length in range(len(place))), *places_in(value, place)]:
         marks.setdefault(written, _MARK)
         if written and isinstance(written[-1], str):
             key_marks.setdefault(written, _MARK)
@@ -110,7 +110,7 @@ def _without(marks: Mapping[Place, Mark], place: Place) -> dict[Place, Mark]:
     return {known: mark for known, mark in marks.items() if known[: len(place)] != place}
 
 
-def _places(value: Any, place: Place) -> list[Place]:
+def places_in(value: Any, place: Place = ()) -> list[Place]:
     """Place of a value and of all values inside it."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [place, *(found for part, item in inner for found in _places(item, (*place, part)))]
+    return [place, *(found for part, item in inner for found in places_in(item, (*place, part)))]

@@ -17,11 +17,11 @@ from pydantic import ValidationError
 
 from sim.errors import InvalidInput, Issue
 from sim.experiment.crosscheck import cross_check
-from sim.experiment.document import Document, Place, child, dotted
+from sim.experiment.document import Document, Mark, Place, child, dotted
 from sim.experiment.issues import issues_from_validation
 from sim.experiment.judged import JUDGED
 from sim.experiment.lineup import LineUp, line_up
-from sim.experiment.overrides import ORIGIN, set_value
+from sim.experiment.overrides import ORIGIN, places_in, set_value
 from sim.experiment.spec import ExperimentSpec
 from sim.experiment.yaml_source import read_yaml
 from sim.workload.traces.opening import A_URL, is_url
@@ -29,10 +29,11 @@ from sim.workload.traces.opening import A_URL, is_url
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim.experiment.inputs import Files
     from sim.experiment.simulate import Run
-    from sim.workload.requests import Inputs
 
 _WORKLOAD = "workload"
+_MAPPING = Mark("<mapping>", 0, 0, "<mapping>")
 
 
 class Experiment:
@@ -93,8 +94,8 @@ class Experiment:
         mark = self.document.mark(place)
         return self._folders.get(mark.file, self._folders[self.document.file])
 
-    def inputs(self) -> Inputs:
-        """Read the traces and the outcome table. Raises InvalidInput with every problem in them."""
+    def inputs(self) -> Files:
+        """Read the traces, the outcome table and the measured calls. Raises InvalidInput with every problem in them."""
         from sim.experiment.inputs import load_inputs  # noqa: PLC0415 - `validate` must not load readers
 
         return load_inputs(self)
@@ -186,7 +187,9 @@ def _load(source: Path, overrides: Sequence[str]) -> Experiment:
 
 def from_mapping(data: Mapping[str, Any], folder: str | Path = ".") -> Experiment:
     """Make an experiment from a mapping as YAML would give it; relative paths are relative to `folder`."""
-    document = Document(json.loads(json.dumps(data)), {}, {}, "<mapping>")
+    plain = json.loads(json.dumps(data))
+    # every value has its mark, so that a path keeps the mapping's folder when a value beside it is replaced
+    document = Document(plain, dict.fromkeys(places_in(plain), _MAPPING), {}, _MAPPING.file)
     folders = {document.file: Path(folder), ORIGIN: Path()}
     return _checked(_with_workload(document, folders), folders)
 

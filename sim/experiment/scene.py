@@ -9,6 +9,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sim.chance import Streams
+from sim.experiment.inputs import Files
 from sim.experiment.lineup import LineUp
 from sim.experiment.spec import ExperimentSpec
 from sim.outcome.ledger import Goals, Terms
@@ -33,7 +34,7 @@ class Scene:
 
     spec: ExperimentSpec
     line_up: LineUp
-    inputs: Inputs
+    inputs: Files
 
     @cached_property
     def quality(self) -> QualityModel:
@@ -69,7 +70,7 @@ class Scene:
 
     def answers(self, requests: Requests) -> Answers:
         """Give the answers of every model to these requests."""
-        return Answers(requests, self.spec.fleet, self.quality)
+        return Answers(requests, self.spec.fleet, self.quality, self.inputs.calls)
 
     def plan(self, pattern: Pattern, answers: Answers) -> Plan:
         """Let a pattern turn the requests into an itinerary."""

@@ -18,8 +18,8 @@ from sim.experiment.spec import ExperimentSpec
 
 if TYPE_CHECKING:
     from sim.experiment.finished import Finished
+    from sim.experiment.inputs import Files
     from sim.outcome.outcomes import Outcome
-    from sim.workload.requests import Inputs
 
 _scene: Scene | None = None
 """What this worker process plays; set once when the process starts, so that tasks carry only a number."""
@@ -104,7 +104,7 @@ def _gather(pool: Executor, engine: str, threads: int, to_do: list[int]) -> Iter
         raise
 
 
-def _begin(data: dict[str, object], inputs: Inputs) -> None:
+def _begin(data: dict[str, object], inputs: Files) -> None:
     """Rebuild the scene in a fresh worker process from the resolved experiment."""
     global _scene  # noqa: PLW0603 - one scene per worker process, set before any task
     with contextlib.suppress(ValueError):  # outside the main thread

@@ -11,6 +11,7 @@ from pydantic import Discriminator, Tag
 from sim.chance import Purpose
 from sim.chance.laws import Constant, DurationLaw
 from sim.columns import Floats, Ints
+from sim.fleet.measured import CallRows, MeasuredService
 from sim.schema import Spec
 from sim.units import Fraction, as_int64
 
@@ -66,15 +67,36 @@ class TokenService(Spec):
         return ServiceTimes(total_ns, ttft_ns)
 
 
-def service_times(service: Service, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:
-    """Give the service times of `model` for every request.
+def service_times(
+    service: Service, draws: Draws, model: str, output_tokens: Ints, rows: CallRows | None = None
+) -> ServiceTimes:
+    """Give the service times of `model` for every request; `rows` are the measured calls where they are asked for.
 
     Under one law of the total time the tokens do not matter and the answer arrives whole, so TTFT is the total.
     """
     if isinstance(service, TokenService):
         return service.times(draws, model, output_tokens)
+    if isinstance(service, MeasuredService):
+        if rows is None:
+            raise ValueError(f"the measured calls of {model!r} were not read")
+        return _measured_times(rows, draws, model, output_tokens)
     total_ns = as_int64(_drawn(service, draws, Purpose.SERVICE, model, len(output_tokens)))
     return ServiceTimes(total_ns, total_ns)
+
+
+def measured_tokens(rows: CallRows, draws: Draws, model: str) -> Ints | None:
+    """Give the output tokens of the measured calls that the requests are served as, int64; None where lengths vary."""
+    return None if rows.output_tokens is None else rows.output_tokens[rows.drawn(draws.uniform(Purpose.SERVICE, model))]
+
+
+def _measured_times(rows: CallRows, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:
+    """Give TTFT and pace of one row per request: TTFT + (output tokens - 1) x pace, exact where the row's length is."""
+    row = rows.drawn(draws.uniform(Purpose.SERVICE, model))
+    ttft_ns = rows.ttft_ns[row]
+    decode = rows.decode_ns[row].astype(np.float64)
+    decode *= np.maximum(output_tokens - 1, 0)
+    decode /= rows.gaps[row]
+    return ServiceTimes(as_int64(decode) + ttft_ns, ttft_ns)
 
 
 def _drawn(law: DurationLaw, draws: Draws, purpose: Purpose, model: str, count: int) -> Floats:
@@ -87,10 +109,15 @@ def _drawn(law: DurationLaw, draws: Draws, purpose: Purpose, model: str, count: 
 def _service_form(value: Any) -> str:
     if isinstance(value, TokenService):
         return "tokens"
+    if isinstance(value, MeasuredService) or (isinstance(value, dict) and "measured" in value):
+        return "measured"
     return "tokens" if isinstance(value, dict) and {"ttft", "inter_token", "stall"} & value.keys() else "total"
 
 
 Service = Annotated[
-    Annotated[TokenService, Tag("tokens")] | Annotated[DurationLaw, Tag("total")], Discriminator(_service_form)
+    Annotated[TokenService, Tag("tokens")]
+    | Annotated[MeasuredService, Tag("measured")]
+    | Annotated[DurationLaw, Tag("total")],
+    Discriminator(_service_form),
 ]
-"""`{ttft: ..., inter_token: ...}`, or one law of the total time: `{law: exponential, mean: 1.2s}`."""
+"""`{ttft: ..., inter_token: ...}`, measured calls, or one law of the total time: `{law: exponential, mean: 1.2s}`."""

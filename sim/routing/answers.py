@@ -15,7 +15,7 @@ import numpy as np
 from sim.chance import Purpose
 from sim.chance.normal import normal_cdf, normal_quantile
 from sim.columns import Bools, Floats, Ints
-from sim.fleet import Model, ServiceTimes, service_times
+from sim.fleet import CallRows, Model, ServiceTimes, measured_tokens, service_times
 from sim.routing.confidence import Readings, sureties
 from sim.routing.quality import QualityModel, Wording
 from sim.units import as_int64
@@ -40,10 +40,18 @@ class _Again:
 class Answers:
     """Answers of every model of the fleet to every request of one replication; columns are made on first use."""
 
-    def __init__(self, requests: Requests, fleet: Mapping[str, Model], quality: QualityModel) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        fleet: Mapping[str, Model],
+        quality: QualityModel,
+        calls: Mapping[str, CallRows] | None = None,
+    ) -> None:
+        """Prepare the answers; `calls` are the measured calls of the models that are served as such."""
         self.requests = requests
         self.fleet = fleet
         self.quality = quality
+        self._calls = calls or {}
         self._columns: dict[tuple[str, ...], object] = {}
 
     def output_tokens(self, model: str) -> Ints:
@@ -99,7 +107,9 @@ class Answers:
 
     def _service(self, model: str, retry: int) -> ServiceTimes:
         draws = self.requests if not retry else _Again(self.requests, retry)
-        times = service_times(self.fleet[model].service, draws, model, self.output_tokens(model))
+        times = service_times(
+            self.fleet[model].service, draws, model, self.output_tokens(model), self._calls.get(model)
+        )
         law = self.fleet[model].faults.error_time
         if law is None or not self.fleet[model].faults.error_rate:
             return times
@@ -115,6 +125,9 @@ class Answers:
     def _answer_lengths(self, model: str) -> Ints:
         requests, table = self.requests, self.quality.table
         verbosity = self.fleet[model].verbosity
+        as_measured = measured_tokens(self._calls[model], requests, model) if model in self._calls else None
+        if as_measured is not None:
+            return as_measured
         if requests.output_tokens is not None:
             return as_int64(requests.output_tokens * verbosity)
         if table is not None and requests.table_row is not None:

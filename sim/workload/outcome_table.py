@@ -14,14 +14,13 @@ from pydantic import BeforeValidator, Field
 from sim.columns import Bools, Floats, Ints
 from sim.schema import Spec
 from sim.workload.traces.columns import ColumnName
-from sim.workload.traces.findings import Findings, refuse
+from sim.workload.traces.findings import Findings
+from sim.workload.traces.selection import chosen, refuse_empty
 from sim.workload.traces.tables import Batch, Table, open_table
 from sim.workload.traces.values import (
     LabelReader,
-    exact_number,
     finite_numbers,
     holds_truths,
-    text_of,
     truths,
     whole_numbers,
 )
@@ -208,8 +207,7 @@ class _Reader:
     def read(self, batch: Batch) -> None:
         """Take in a batch."""
         self._seen += batch.rows
-        chosen = self._chosen(batch)
-        part = batch.take(chosen)
+        part = batch.take(chosen(batch, self._spec.where))
         if not part.rows:
             return
         if self._labels is not None:
@@ -228,10 +226,7 @@ class _Reader:
         self._table.raise_if_any(self.findings)
         spec = self._spec
         if not self._pieces:
-            wanted = ", ".join(f"{name} = {value!r}" for name, value in spec.where.items())
-            refuse(
-                self._table.file, f"none of the {self._seen:,} rows has {wanted}", "see `where` of the outcome table"
-            )
+            refuse_empty(self._table.file, self._seen, spec.where, "the outcome table")
         columns = {key: np.concatenate(pieces) for key, pieces in self._pieces.items()}
         task_code: Ints = columns["label", spec.task or ""]
         models = {}
@@ -261,29 +256,6 @@ class _Reader:
 
     def _keep(self, kind: str, column: str, values: Any) -> None:
         self._pieces.setdefault((kind, column), []).append(values)
-
-    def _chosen(self, batch: Batch) -> Bools:
-        """Say which rows have the values that `where` asks for; each distinct value is compared once."""
-        from pyarrow import compute  # noqa: PLC0415 - `validate` imports no pyarrow
-
-        chosen = np.ones(batch.rows, dtype=np.bool_)
-        for name, wanted in self._spec.where.items():
-            encoded = compute.dictionary_encode(batch.columns[name])
-            fits = np.array([_equals(text_of(value), wanted) for value in encoded.dictionary] + [False])
-            chosen &= fits[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-        return chosen
-
-
-def _equals(text: str, wanted: str | float) -> bool:
-    """Compare a value with one of `where`: text as written, numbers by value, true and false in any case."""
-    if isinstance(wanted, str):
-        return text == wanted
-    if isinstance(wanted, bool):
-        return text.strip().lower() in (("true", "1") if wanted else ("false", "0"))
-    try:
-        return exact_number(text) == exact_number(repr(wanted))
-    except ValueError:
-        return False
 
 
 def _sha256(path: Path) -> str:

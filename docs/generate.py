@@ -29,6 +29,7 @@ from sim.cli import VERBS, cli
 from sim.cli.failures import FAILED, INTERRUPTED, INVALID
 from sim.experiment.summary import json_bytes
 from sim.outcome.catalogue import CATALOGUE, Metric
+from sim.report.check_schema import check_schema
 from sim.study.verdict import BROKEN, INCONCLUSIVE, REGRESSED
 
 DOCS = Path(__file__).resolve().parent
@@ -155,6 +156,7 @@ def output_of(line: str) -> str:
 def pages() -> Iterator[tuple[Path, str]]:
     """Yield every file that is written, or holds captured outputs, with its right content."""
     yield DOCS / "schema" / "experiment.schema.json", json_bytes(schema()).decode()
+    yield DOCS / "schema" / "check.schema.json", json_bytes(check_schema()).decode()
     yield DOCS / "reference" / "experiment.md", experiment_page()
     yield DOCS / "reference" / "metrics.md", metrics_page()
     yield DOCS / "reference" / "cli.md", cli_page()

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import signal
-import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from sim.cli.answer import Verb, say, say_json, width
+from sim.cli.answer import Verb, say, say_json
+from sim.cli.github_actions import annotate, annotate_option, append_summary, set_outputs
+from sim.cli.outputs import output_option, writers
+from sim.cli.paper import drawn
 from sim.cli.progress import shown
+from sim.experiment.durable import replace_file
 from sim.experiment.resolve import load
+from sim.report.checked import check_writer_for
+from sim.report.comment import comment
+from sim.report.findings import outputs_of, remarks_of
 from sim.report.verdicts import render
 from sim.study.check import check
 from sim.study.content import check_of
-from sim.study.verdict import CheckResult, FailOn
+from sim.study.verdict import FailOn
 
 
 @click.command("check", cls=Verb)
@@ -47,6 +51,11 @@ from sim.study.verdict import CheckResult, FailOn
     show_default=True,
     help="What plays the requests; the answer does not depend on it. auto: compiled, unless the run is short.",
 )
+@output_option(
+    ".md (pull-request comment), .xml (JUnit), .json, .sarif, .codequality.json (GitLab), .om.txt (OpenMetrics), "
+    ".bench.json, .csv, .parquet"
+)
+@annotate_option
 @click.option("--json", "as_json", is_flag=True, help="Print verdicts and summary as one JSON object.")
 @click.option(
     "--results",
@@ -67,6 +76,7 @@ def command(
     fail_on: tuple[str, ...],
     workers: int | None,
     engine: str,
+    outputs: tuple[Path, ...],
     results: Path,
     as_json: bool,
     quiet: bool,
@@ -77,14 +87,21 @@ def command(
     """
     with contextlib.suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: keep what is finished, as on Ctrl-C
+    wanted = writers(outputs, check_writer_for)
     loaded = load(experiment, overrides).with_(seed=seed, replications=replications)
     with shown(str(experiment), wanted=not quiet and not as_json) as report:
         found = check(loaded, workers=workers, engine=engine, progress=report, results=results)
+    counted = _counted(fail_on)
+    for path, write in wanted.items():
+        replace_file(path, write(found, counted))
     if as_json:
         say_json(check_of(found))
     else:
-        say(_drawn(found))
-    context.exit(found.exit_code(_counted(fail_on)))
+        say(drawn(lambda console: render(found, console)))
+    annotate(lambda: remarks_of(found, counted))
+    append_summary(lambda most: comment(found, counted, most=most))
+    set_outputs(outputs_of(found, counted, outputs))
+    context.exit(found.exit_code(counted))
 
 
 def _counted(fail_on: tuple[str, ...]) -> frozenset[FailOn]:
@@ -92,11 +109,3 @@ def _counted(fail_on: tuple[str, ...]) -> frozenset[FailOn]:
     if "never" in fail_on:
         return frozenset()
     return frozenset({FailOn.FAIL, *(FailOn(one) for one in fail_on)})
-
-
-def _drawn(found: CheckResult) -> bytes:
-    """Return the verdicts as stdout shows them, coloured where that is a terminal that has colours."""
-    paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding or "utf-8", newline="")
-    render(found, Console(file=paper, width=width(), force_terminal=True if sys.stdout.isatty() else None))
-    paper.seek(0)
-    return paper.buffer.read()

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import click
 
+from sim.cli.answer import remark
+from sim.cli.github_actions import annotate
 from sim.errors import InterruptedRun, InvalidInput, Issue, RunError
+from sim.report.remarks import of_issues
 
 FAILED, INVALID, INTERRUPTED = 1, 2, 130
 _LONGEST_LINE = 160
@@ -29,7 +32,9 @@ def told_as_exit_code() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except InvalidInput as error:
-        _leave(invalid_input(error.issues), INVALID)
+        issues = error.issues
+        annotate(lambda: of_issues(issues))
+        _leave(invalid_input(issues), INVALID)
     except RunError as error:
         _leave([f"tiercast: error: {_one_line(str(error))}"], FAILED)
     except InterruptedRun as error:
@@ -107,5 +112,5 @@ def _internal(error: Exception) -> list[str]:
 
 def _leave(lines: Iterable[str], code: int) -> None:
     with contextlib.suppress(OSError):  # stderr may be closed; the exit code still says it
-        click.echo("\n".join(lines), err=True)
+        remark("\n".join(lines))
     raise click.exceptions.Exit(code)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import signal
-import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from sim.cli.answer import Verb, say, width
+from sim.cli.answer import Verb, say
+from sim.cli.outputs import output_option, writers
+from sim.cli.paper import drawn
 from sim.cli.progress import shown
-from sim.errors import InvalidInput, Issue
 from sim.experiment import store
 from sim.experiment.resolve import load
-from sim.experiment.result import RunResult
 from sim.experiment.summary import summary_bytes
 from sim.report.tables import write_output, writer_for
 from sim.report.terminal import render
@@ -42,15 +39,7 @@ from sim.report.terminal import render
     help="What plays the requests; the answer does not depend on it. auto: compiled, unless the run is short.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write the answer to FILE too; its extension names the format: .json, .csv, .parquet, .md. Repeatable.",
-)
+@output_option(".json, .csv, .parquet, .md, .om.txt (OpenMetrics), .bench.json")
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -75,7 +64,7 @@ def command(
     quiet: bool,
 ) -> None:
     """Simulate EXPERIMENT (a YAML file) and print what each pattern costs, how good and how fast it is."""
-    _refuse_unknown(outputs)
+    writers(outputs, writer_for)
     with contextlib.suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: keep what is finished, as on Ctrl-C
     loaded = load(experiment, overrides)
@@ -87,29 +76,8 @@ def command(
         folder = store.write(run.result, results, run.requests_parts() if requests else None)
         for output in outputs:
             write_output(run.result, output)
-    say(summary_bytes(run.result) if as_json else _drawn(run.result))
+    say(summary_bytes(run.result) if as_json else drawn(lambda console: render(run.result, console)))
     if run.remark:
         click.echo(f"tiercast: {run.remark}", err=True)
     if not quiet:
         click.echo(f"results: {folder}", err=True)
-
-
-def _refuse_unknown(outputs: tuple[Path, ...]) -> None:
-    """Refuse formats nobody can write before the simulation, not after it."""
-    issues: list[Issue] = []
-    for output in outputs:
-        try:
-            writer_for(output)
-        except InvalidInput as error:
-            issues += error.issues
-    if issues:
-        raise InvalidInput(issues)
-
-
-def _drawn(result: RunResult) -> bytes:
-    """Return the report as stdout shows it, coloured where that is a terminal that has colours."""
-    paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding or "utf-8", newline="")
-    # Drawn apart from stdout: rich has a way of its own with readers that have gone.
-    render(result, Console(file=paper, width=width(), force_terminal=True if sys.stdout.isatty() else None))
-    paper.seek(0)
-    return paper.buffer.read()

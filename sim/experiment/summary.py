@@ -6,7 +6,7 @@ Wall time, machine, engine and number of workers are left out on purpose: they m
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def summary_bytes(result: RunResult) -> bytes:
     return json_bytes(summary_of(result))
 
 
-def json_bytes(content: Mapping[str, Any]) -> bytes:
+def json_bytes(content: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """Return `content` as indented JSON with a final line break. ValueError for NaN or infinity."""
     return (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode(
         "utf-8", "backslashreplace"

@@ -1,4 +1,4 @@
-"""The answer as files: data frame, CSV, Parquet, JSON, Markdown."""
+"""The answer as files: data frame, CSV, Parquet, JSON, Markdown, OpenMetrics, benchmark JSON."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.errors import InvalidInput, Issue
 from sim.experiment.durable import replace_file
 from sim.experiment.parquet_files import write_parquet
 from sim.experiment.result import RunResult
 from sim.experiment.summary import metric_columns, summary_bytes
+from sim.report.benchmark_json import benchmark_json
+from sim.report.escapes import escaped
 from sim.report.grids import Footnotes, Grid, main_grid
+from sim.report.naming import named
 from sim.report.numbers import plural
+from sim.report.openmetrics import openmetrics
 from sim.report.sentences import in_words
 
 if TYPE_CHECKING:
@@ -39,36 +42,28 @@ def write_output(result: RunResult, path: Path) -> None:
 
 def writer_for(path: Path) -> Callable[[RunResult], bytes]:
     """Return what turns a result into the bytes of `path`. InvalidInput naming the extensions there are."""
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is None:
-        found = f"extension {path.suffix!r}" if path.suffix else "no extension"
-        hint = f"the extension names the format: {', '.join(_WRITERS)}"
-        raise InvalidInput([Issue(f"output file has {found}", file=str(path), hint=hint)])
-    return writer
+    return named(path, _WRITERS)
 
 
 def markdown(result: RunResult) -> str:
     """Return title, main table, footnotes and the answer in words as GitHub Markdown."""
+    return f"## {escaped(result.title or result.experiment)}\n\n{markdown_body(result)}"
+
+
+def markdown_body(result: RunResult) -> str:
+    """Return the same without the title."""
     notes = Footnotes()
     table = list(_table(main_grid(result, notes)))
     warnings = [f"{pattern.name}: {text}" for pattern in result.patterns.values() for text in pattern.warnings]
     remarks = [*notes.lines(result), *warnings, *result.notes]
     facts = f"{result.requests:,} requests in {plural(result.replications, 'replication')}"
     parts = [
-        [f"## {escaped(result.title or result.experiment)}"],
         [f"{facts}, seed {result.seed}, hash {result.hash[:12]}"],
         table,
         [f"- {escaped(line)}" for line in in_words(result)],
         [f"{escaped(remark)}<br>" for remark in remarks],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
-
-
-def escaped(text: str) -> str:
-    """Return `text` so that Markdown shows it and does not obey it: no cell, tag, link or emphasis begins in it."""
-    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    safe = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{letter}" if letter in "\\|`*_[]~#@" else letter for letter in safe)
 
 
 def _table(grid: Grid) -> Iterable[str]:
@@ -106,4 +101,6 @@ _WRITERS: dict[str, Callable[[RunResult], bytes]] = {
     ".csv": _csv,
     ".parquet": _parquet,
     ".md": _markdown,
+    ".om.txt": openmetrics,
+    ".bench.json": benchmark_json,
 }

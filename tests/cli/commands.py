@@ -53,6 +53,17 @@ run:
 """
 """The smallest experiment with a queue, an escalation and an interval; plays in a tenth of a second."""
 
+OUTER = (
+    "COLUMNS",
+    "CI",
+    "TIERCAST_DEBUG",
+    "GITHUB_ACTIONS",
+    "GITHUB_WORKSPACE",
+    "GITHUB_STEP_SUMMARY",
+    "GITHUB_OUTPUT",
+)
+"""Variables of whoever runs the tests that no command under test may see."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -81,7 +92,7 @@ def invoke(*arguments: str) -> Answer:
 
 def environment(**variables: str) -> dict[str, str]:
     """Give the environment of a process that imports the code under test, wherever it is started."""
-    bare = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "CI", "TIERCAST_DEBUG"}}
+    bare = {name: value for name, value in os.environ.items() if name not in OUTER}
     return {**bare, "PYTHONPATH": str(ROOT), **variables}
 
 

@@ -130,7 +130,7 @@ def test_unknown_extensions_are_refused_before_the_simulation(monkeypatch: pytes
     monkeypatch.setattr("sim.cli.run.load", None)
     answer = run("-o", "a.xlsx", "-o", "fine.json", "-o", "b")
     assert (answer.code, answer.out) == (2, "")
-    hint = "  hint: the extension names the format: .json, .csv, .parquet, .md"
+    hint = "  hint: the extension names the format: .json, .csv, .parquet, .md, .om.txt, .bench.json"
     assert answer.err.splitlines() == [
         "a.xlsx: error: output file has extension '.xlsx'",
         hint,

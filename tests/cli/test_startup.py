@@ -29,6 +29,7 @@ FOR_DATA = {"pandas", "pyarrow", "numba", "llvmlite", "simpy", "scipy", "rich"}
         (["--help"], 0, FOR_NUMBERS | FOR_DATA | {"yaml"}),
         (["--version"], 0, FOR_NUMBERS | FOR_DATA | {"yaml"}),
         (["validate", "tiny.yaml"], 0, FOR_DATA),
+        (["validate", "tiny.yaml", "--annotate", "-o", "a.xml", "-o", "a.sarif"], 0, FOR_DATA),
         (["schema"], 0, FOR_DATA),
         (["init", "begun"], 0, FOR_DATA | FOR_NUMBERS),
     ],

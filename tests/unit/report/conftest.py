@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sim.experiment.result import PatternResult, RunResult
 from sim.outcome.estimates import Estimate
+from sim.outcome.intervals import Interval
+from sim.study.verdict import Budget, CheckResult, Finding, Kind, Verdict
 
 BASE = "frontier-only"
 
@@ -79,3 +83,112 @@ def result() -> RunResult:
         files={},
         resolved={},
     )
+
+
+def finding(verdict: Verdict, pattern: str, metric: str, wanted: str, line: int, **others: Any) -> Finding:
+    """Return a threshold's finding of level ``error`` that has no more than it must have, and `others`."""
+    least: dict[str, Any] = {
+        "kind": Kind.THRESHOLD,
+        "level": "error",
+        "place": f"thresholds.{metric}.0",
+        "file": "experiments/support-chat.yaml",
+        "col": 14,
+        "estimate": None,
+        "limit": None,
+        "before": None,
+        "change": None,
+        "tolerance": None,
+        "budget": None,
+        "message": f"{metric} of {pattern} is said to be {verdict}.",
+        "more_replications": None,
+    }
+    about = {"verdict": verdict, "pattern": pattern, "metric": metric, "wanted": wanted, "line": line}
+    return Finding(**{**least, **about, **others})
+
+
+@pytest.fixture
+def check(result: RunResult) -> CheckResult:
+    """Return a check with a finding of every verdict, kind and level."""
+    findings = (
+        finding(
+            Verdict.PASS,
+            "cascade",
+            "escalation.rate",
+            "rate<30%",
+            41,
+            estimate=around(0.215, 0.004, "fraction"),
+            limit=0.3,
+            message="escalation.rate of cascade is 21.5 % [21.1 %, 21.9 %], below the limit of 30 %.",
+        ),
+        finding(
+            Verdict.FAIL,
+            "cascade",
+            "latency.p95",
+            "p(95)<2s",
+            42,
+            estimate=around(2.44, 0.07, "s"),
+            limit=2.0,
+            message="latency.p95 of cascade is 2.44 s [2.37 s, 2.51 s], at or above the limit of 2 s.",
+        ),
+        finding(
+            Verdict.FAIL,
+            "cascade",
+            "latency.p50",
+            "p(50)<800ms",
+            43,
+            level="warn",
+            estimate=around(0.82, 0.008, "s"),
+            limit=0.8,
+        ),
+        finding(
+            Verdict.INCONCLUSIVE,
+            "cascade",
+            "quality.loss",
+            "value<0.7",
+            44,
+            estimate=around(0.6, 0.3, "points", BASE),
+            limit=0.7,
+            more_replications=160,
+        ),
+        finding(Verdict.UNSTABLE, "pre-route", "latency.p95", "p(95)<2s", 45),
+        finding(
+            Verdict.PASS,
+            "cascade",
+            "latency.p99",
+            "95% < 4s over 28d",
+            50,
+            kind=Kind.OBJECTIVE,
+            estimate=around(0.02, 0.001, "fraction"),
+            budget=Budget(0.95, 0.05, around(0.02, 0.001, "fraction"), around(0.4, 0.02, "ratio"), 28 * 86_400.0),
+        ),
+        finding(
+            Verdict.WORSE,
+            "cascade",
+            "cost.per_1k",
+            "2%",
+            60,
+            kind=Kind.REGRESSION,
+            estimate=around(4.82, 0.02, "usd/1k"),
+            before=around(4.3, 0.02, "usd/1k"),
+            change=Interval(0.121, 0.119, 0.123),
+            tolerance=0.02,
+        ),
+        finding(
+            Verdict.BETTER,
+            "cheap-only",
+            "latency.p95",
+            "5%",
+            0,
+            kind=Kind.REGRESSION,
+            file="",
+            col=0,
+            estimate=around(1.1, 0.03, "s"),
+            before=Estimate(1.3, 1.2, 1.4, "s", few_data=True),
+            change=Interval(-0.15, -0.2, -0.1, few_data=True),
+            tolerance=0.05,
+        ),
+        finding(
+            Verdict.SAME, "cheap-only", "cost.per_1k", "2%", 60, kind=Kind.REGRESSION, change=Interval(0.0, 0.0, 0.0)
+        ),
+    )
+    return CheckResult(result, findings, "results/baselines/support-chat.json", ("prices have changed",))

@@ -7,6 +7,7 @@ cut short, damaged, of another experiment or of another version counts as not th
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -20,15 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.experiment.durable import remove_folder, replace_file
-from sim.outcome.outcomes import ModelLog, Outcome, Sums, Window
+from sim.fleet.prices import Rates
+from sim.outcome.bill import Bought
+from sim.outcome.outcomes import ModelLog, Outcome, Window
 from sim.outcome.samples import Counted, Kept, Samples
+from sim.outcome.sums import Sums
 from sim.outcome.warmup import Series
 from sim.version import __version__
 
 PATIENCE_S: Final = 5.0
 """Runs shorter than this are not worth the disk; they write only if they are interrupted."""
 
-_LAYOUT = 4
+_LAYOUT = 5
+_BOUGHT = tuple(field.name for field in dataclasses.fields(Bought))
 _NAMES = ("segments", "tasks", "routes", "models")
 _NAME = re.compile(r"replication-(\d{1,9})\.npz")
 _DIGEST_BYTES = 32
@@ -97,9 +102,9 @@ def _arrays(outcomes: Sequence[Outcome]) -> Arrays:
             "names": _bytes({name: getattr(outcome, name) for name in _NAMES}),
             "window": _text([outcome.window.start_ns, outcome.window.end_ns]),
             "model_logs": _text([_flat(log) for log in outcome.model_logs]),
-            "replicas": _text([outcome.replica_nano]),
-            "by_cause": _text(outcome.by_cause),
-            "by_model": _text(outcome.by_model),
+            "replicas": _text(outcome.replica_ns),
+            "rates": _text([dataclasses.astuple(rates) for rates in outcome.rates]),
+            **{f"bought/{name}": _text(getattr(outcome.bought, name)) for name in _BOUGHT},
             **{f"sums/{name}": _text(table) for name, table in outcome.sums.items()},
             **_sample_arrays("durations", outcome.durations),
             **({} if outcome.direct is None else _sample_arrays("direct", outcome.direct)),
@@ -134,7 +139,6 @@ def _outcomes(arrays: Arrays) -> list[Outcome]:
 
 def _outcome(arrays: Arrays) -> Outcome:
     start_ns, end_ns = _integers(arrays["window"])
-    (replica_nano,) = _integers(arrays["replicas"])
     return Outcome(
         **{name: tuple(names) for name, names in json.loads(arrays["names"].tobytes()).items()},
         window=Window(start_ns, end_ns),
@@ -143,10 +147,10 @@ def _outcome(arrays: Arrays) -> Outcome:
         direct=_samples(direct) if (direct := _below(arrays, "direct")) else None,
         backlog=arrays["backlog"],
         series=Series(arrays["series"], arrays["series_starts"], int(arrays["series_batch"])),
-        by_cause=_integers(arrays["by_cause"]),
-        by_model=_integers(arrays["by_model"]),
+        bought=Bought(*(_integers(arrays[f"bought/{name}"]) for name in _BOUGHT)),
+        rates=tuple(Rates(*row) for row in _integers(arrays["rates"]).tolist()),
         model_logs=tuple(_model_log(row) for row in _integers(arrays["model_logs"]).tolist()),
-        replica_nano=replica_nano,
+        replica_ns=tuple(_integers(arrays["replicas"]).tolist()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -11,7 +12,26 @@ from sim.columns import Ints
 from sim.schema import Spec
 from sim.units import Usd, UsdPerMtok, nano_usd
 
+FEMTO_PER_NANO = 1_000_000
+"""Femto-dollars per nano-dollar. A token costs a whole number of them, so that nothing is rounded in a sum."""
+
 _TOKENS_PER_PRICE = 1_000_000
+_HOUR_NS = 3_600 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """A rate card as integers: femto-dollars per call and per token, and nano-dollars per replica and hour."""
+
+    call_femto: int
+    uncached_femto: int
+    cached_femto: int
+    output_femto: int
+    replica_hour_nano: int
+
+    def replica_nano(self, replica_ns: int) -> int:
+        """Give the fixed cost of replicas that are paid for this long together, in nano-dollars."""
+        return (self.replica_hour_nano * replica_ns + _HOUR_NS // 2) // _HOUR_NS
 
 
 class RateCard(Spec):
@@ -37,8 +57,8 @@ class RateCard(Spec):
     def call_nano(self, input_tokens: Ints, cached_tokens: Ints, output_tokens: Ints) -> Ints:
         """Give the bill of each call in nano-dollars (int64); cached tokens are part of the input tokens.
 
-        Each meter (uncached input, cached input, output) is rounded half up to a nano-dollar once per call, so bills
-        add up exactly however they are split.
+        Each meter (uncached input, cached input, output) is rounded half up to a nano-dollar once per call: so a single
+        request is said to cost. Sums over requests are priced from their tokens, and not rounded (see `rates`).
         """
         cached_price = self.input_mtok if self.cache_read_mtok is None else self.cache_read_mtok
         total = np.full(len(input_tokens), nano_usd(self.per_call_usd), dtype=np.int64)
@@ -50,10 +70,16 @@ class RateCard(Spec):
         _add_meter(total, output_tokens, self.output_mtok)
         return total
 
-    def replica_nano(self, replicas: int, window_ns: int) -> int:
-        """Give the fixed cost of `replicas` over a window, in nano-dollars."""
-        hour_ns = 3_600 * 10**9
-        return (nano_usd(self.replica_hour_usd) * replicas * window_ns + hour_ns // 2) // hour_ns
+    def rates(self) -> Rates:
+        """Give the prices as integers: a price per million tokens in nano-dollars is one per token in femto-dollars."""
+        cached = self.input_mtok if self.cache_read_mtok is None else self.cache_read_mtok
+        return Rates(
+            call_femto=nano_usd(self.per_call_usd) * FEMTO_PER_NANO,
+            uncached_femto=nano_usd(self.input_mtok),
+            cached_femto=nano_usd(cached),
+            output_femto=nano_usd(self.output_mtok),
+            replica_hour_nano=nano_usd(self.replica_hour_usd),
+        )
 
     def blended_mtok(self) -> float:
         """Give USD per million tokens at three input tokens to one output token, the usual way to rank models."""

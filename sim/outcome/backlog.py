@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.columns import Ints
-from sim.outcome.bill import total
 from sim.outcome.estimates import Estimate
 from sim.outcome.intervals import ratio_interval
+from sim.outcome.sums import total
 
 BINS: Final = 60
 """Equal parts of the window for which the mean number of requests in the system is told."""

@@ -1,60 +1,117 @@
-"""What each leg costs: integer nano-dollars, so that any split of the bill adds up exactly."""
+"""What calls are billed for and what that costs: integers all the way, so that any split of a bill adds up exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from sim.columns import Ints
+from sim.columns import Bools, Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
+from sim.fleet.prices import FEMTO_PER_NANO, Rates
+from sim.outcome.sums import Sums
 from sim.routing.answers import Answers
 from sim.routing.conditions import LegOutcome
-from sim.routing.plan import LegGroup, Plan
+from sim.routing.plan import Cause, LegGroup, Plan
 from sim.units import as_int64
 
-_MOST: Final = 2**63 - 1
+METERS: Final = ("calls", "uncached_tokens", "cached_tokens", "output_tokens")
+"""What a call to a model is billed by; cached and uncached are parts of its input."""
 
 
-def leg_costs(
-    group: LegGroup, plan: Plan, answers: Answers, fleet: Mapping[str, Model], log: LegLog | None = None
-) -> Ints:
-    """Give the cost of every leg of a group in nano-dollars, int64; every answer is billed, used or not.
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What the measured requests are billed for, whatever it costs.
+
+    Of models, counted by `METERS`: `segments[section, segment, model, meter]` and the same calls once more as
+    `causes[section, model, cause, meter]`. Of steps, in nano-dollars: `steps[section, segment, cause]`.
+    """
+
+    segments: Sums
+    causes: Sums
+    steps: Sums
+
+    def by_cause(self, rates: Sequence[Rates]) -> Sums:
+        """Give femto-dollars by [section, cause]."""
+        calls = self.causes * _femto(rates)[:, np.newaxis, :]
+        spent: Sums = calls.sum(axis=(1, 3)) + self.steps.sum(axis=1) * FEMTO_PER_NANO
+        return spent
+
+    def by_model(self, rates: Sequence[Rates]) -> Sums:
+        """Give femto-dollars for calls by [section, model]."""
+        spent: Sums = (self.causes * _femto(rates)[:, np.newaxis, :]).sum(axis=(2, 3))
+        return spent
+
+    def of_segment(self, rates: Sequence[Rates], segment: int) -> Sums:
+        """Give femto-dollars by section for the calls and steps of one segment."""
+        calls = self.segments[:, segment] * _femto(rates)
+        spent: Sums = calls.sum(axis=(1, 2)) + self.steps[:, segment].sum(axis=1) * FEMTO_PER_NANO
+        return spent
+
+
+def rates_of(fleet: Mapping[str, Model], models: Sequence[str]) -> tuple[Rates, ...]:
+    """Give the prices of these models."""
+    return tuple(fleet[name].price.rates() for name in models)
+
+
+def _femto(rates: Sequence[Rates]) -> Sums:
+    """Give what one of each meter costs at each model, by [model, meter]."""
+    rows = [(one.call_femto, one.uncached_femto, one.cached_femto, one.output_femto) for one in rates]
+    return np.array(rows, dtype=object).reshape(-1, len(METERS))
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What the legs of a group are billed for, and why: `cause` int64 of `Cause`.
+
+    `paid` bool: whether at all; `output_tokens` int64, None for steps.
+    """
+
+    cause: Ints
+    paid: Bools
+    output_tokens: Ints | None
+
+
+def billed(group: LegGroup, plan: Plan, answers: Answers, log: LegLog | None = None) -> Billed:
+    """Say which legs of a group are billed, and for what; every answer is billed, used or not.
 
     Where calls may be refused, `log` says what became of them. A call that the caller gave up while it was served is
     billed whole if the server worked on, and else for its prompt and the part of the answer that was made. Nothing is
     billed for calls that no server took and for errors, as providers bill them.
     """
-    if log is not None and log.outcome is not None:
-        return _costs_by_outcome(group, plan, answers, fleet, log)
-    if group.model < 0:
-        return np.full(len(group.leg), plan.steps[group.step].nano_usd, dtype=np.int64)
-    name, requests, rows = plan.models[group.model], answers.requests, group.request
-    price = fleet[name].price
-    return price.call_nano(requests.input_tokens[rows], requests.cached_tokens[rows], answers.output_tokens(name)[rows])
-
-
-def _costs_by_outcome(group: LegGroup, plan: Plan, answers: Answers, fleet: Mapping[str, Model], log: LegLog) -> Ints:
-    outcome = log.outcome[group.leg] if log.outcome is not None else np.empty(0, dtype=np.int8)
+    name = plan.models[group.model] if group.model >= 0 else None
+    output = None if name is None else answers.output_tokens(name)[group.request]
+    if log is None or log.outcome is None:
+        return Billed(plan.causes(group), np.ones(len(group.leg), dtype=np.bool_), output)
+    outcome = log.outcome[group.leg]
     done, late = outcome == LegOutcome.DONE, outcome == LegOutcome.TIMED_OUT
-    if group.model < 0:
-        return np.where(done, plan.steps[group.step].nano_usd, 0).astype(np.int64)
-    name, requests, rows = plan.models[group.model], answers.requests, group.request
-    output = answers.output_tokens(name)[rows]
-    if fleet[name].client.cancel_on_timeout and late.any():
+    cause = np.where(done, plan.causes(group), int(Cause.FAILED_TRY))
+    if name is None or output is None:
+        return Billed(cause, done, None)
+    if answers.fleet[name].client.cancel_on_timeout and late.any():
         service_ns = plan.itinerary.leg_service_ns[group.leg]
         served = (log.ended_ns - log.started_ns)[group.leg] / np.maximum(service_ns, 1)
         output = np.where(late, as_int64(np.floor(output * np.minimum(served, 1.0))), output)
-    price = fleet[name].price
-    whole = price.call_nano(requests.input_tokens[rows], requests.cached_tokens[rows], output)
-    return np.where(done | late, whole, 0)
+    return Billed(cause, done | late, output)
 
 
-def total(values: Ints) -> int:
-    """Give the exact sum, as a Python integer: nanoseconds and nano-dollars of a long run exceed 64 bits together."""
-    if not len(values) or max(int(values.max()), -int(values.min())) <= _MOST // len(values):
-        return int(values.sum())
-    low = int((values & 0xFFFFFFFF).sum())
-    return (int((values >> 32).sum()) << 32) + low
+def leg_costs(group: LegGroup, plan: Plan, answers: Answers, log: LegLog | None = None) -> Ints:
+    """Give the cost of every leg of a group in nano-dollars, int64, each call rounded as `RateCard.call_nano` says."""
+    what = billed(group, plan, answers, log)
+    if what.output_tokens is None:
+        return what.paid * plan.steps[group.step].nano_usd
+    requests, rows = answers.requests, group.request
+    price = answers.fleet[plan.models[group.model]].price
+    costs = price.call_nano(requests.input_tokens[rows], requests.cached_tokens[rows], what.output_tokens)
+    return np.where(what.paid, costs, 0)
+
+
+def request_costs(plan: Plan, answers: Answers, log: LegLog) -> Ints:
+    """Give the cost of every request in nano-dollars, int64: the sum over its legs."""
+    costs = np.zeros(plan.itinerary.requests, dtype=np.int64)
+    for group in plan.groups:
+        costs[group.request] += leg_costs(group, plan, answers, log)
+    return costs

@@ -5,7 +5,7 @@ Everything is added up as integers, so that the result does not depend on where 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,17 +16,19 @@ from sim.engine.log import LegLog
 from sim.fleet import Model
 from sim.fleet.capacity import replicas_of, servers_of
 from sim.outcome.backlog import Backlog
-from sim.outcome.bill import leg_costs, total
+from sim.outcome.bill import billed, rates_of
 from sim.outcome.cells import Cells
-from sim.outcome.outcomes import DURATIONS, FIELDS, ModelLog, Outcome, RequestLog, Sums, Window, request_log
+from sim.outcome.latency import waits
+from sim.outcome.outcomes import DURATIONS, FIELDS, ModelLog, Outcome, RequestLog, Window, request_log
+from sim.outcome.purchases import Purchases
 from sim.outcome.samples import Collector
+from sim.outcome.sums import exact, sums_by, total, zeros
 from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
 from sim.routing.conditions import LegOutcome
-from sim.routing.plan import Cause, LegGroup, Plan
+from sim.routing.plan import LegGroup, Plan
 from sim.workload.requests import Requests
 
-_EXACT_IN_FLOATS = 2**53
 _FLAGS = 5  # of the fields: escalated, acceptable, refused, good, failed
 _EVERY = 1 << _FLAGS
 _HAS = [np.arange(_EVERY) >> bit & 1 == 1 for bit in range(_FLAGS)]
@@ -83,13 +85,12 @@ class Ledger:
         sizes = {"route": 2 * len(routes), "segment": len(self.segments), "task": len(self.tasks)}
         self._cells = Cells({name: size for name, size in sizes.items() if size > 1})
         sections, most = terms.sections, terms.most_exact
-        self._sums = {table: _zeros(sections, self._cells.count(table), len(FIELDS)) for table in self._cells.tables}
+        self._sums = {table: zeros(sections, self._cells.count(table), len(FIELDS)) for table in self._cells.tables}
         self._durations = Collector(tuple(DURATIONS), self._cells.sizes, sections, most)
         self._direct = Collector(("latency",), {"route": 1}, sections, most) if terms.compared else None
         self._series = Series()
         self._backlog = Backlog(terms.window.start_ns, terms.window.end_ns)
-        self._by_cause = _zeros(sections, len(Cause))
-        self._by_model = _zeros(sections, len(self.models))
+        self._purchases = Purchases(sections, len(self.segments), len(self.models))
         self._spans = [_Spans() for _ in self.models]
 
     def add(self, plan: Plan, log: LegLog, answers: Answers) -> RequestLog:
@@ -100,22 +101,19 @@ class Ledger:
             raise ValueError(f"the routes of a pattern change during a run: {plan.routes} after {self.routes}")
         arrival_ns = plan.itinerary.arrival_ns
         parts = list(self.terms.parts(arrival_ns))
-        cost_nano = np.zeros(len(arrival_ns), dtype=np.int64)
+        first = parts[0][1] if parts else len(arrival_ns)  # the first request that is measured
         for group in plan.groups:
-            costs = leg_costs(group, plan, answers, self.terms.fleet, log)
-            cost_nano[group.request] += costs
-            self._add_costs(_causes(plan, group, log), group, costs, parts)
+            self._purchases.add(group, billed(group, plan, answers, log), plan, answers.requests, parts)
             if group.model >= 0:
-                first = parts[0][1] if parts else len(arrival_ns)
                 cancels = self.terms.fleet[self.models[group.model]].client.cancel_on_timeout
                 self._spans[group.model].add(group, plan, log, self.terms.window, first, cancels=cancels)
-        requests = request_log(plan, log, answers, cost_nano)
-        for section, first, end in parts:
-            self._add_requests(section, requests, slice(first, end))
-        self._backlog.add(requests.arrival_ns, requests.latency_ns)
-        measured = slice(parts[0][1] if parts else len(arrival_ns), None)
-        self._series.add(requests.latency_ns[measured], requests.arrival_ns[measured])
-        return _cut(requests, measured)
+        times = waits(plan, log)
+        requests = request_log(plan, log, times, answers, slice(first, None))
+        for section, begin, end in parts:
+            self._add_requests(section, requests, slice(begin - first, end - first))
+        self._backlog.add(arrival_ns, times.latency_ns)
+        self._series.add(requests.latency_ns, requests.arrival_ns)
+        return requests
 
     def add_direct(self, latency_ns: Ints, arrival_ns: Ints, escalated: np.typing.NDArray[np.bool_]) -> None:
         """Take in what the same requests waited for a direct call to the last model; only the escalated ones count."""
@@ -143,29 +141,16 @@ class Ledger:
             direct=None if self._direct is None else self._direct.finish(),
             series=self._series,
             backlog=self._backlog.close(),
-            by_cause=self._by_cause,
-            by_model=self._by_model,
+            bought=self._purchases.bought,
+            rates=rates_of(terms.fleet, self.models),
             model_logs=tuple(
                 spans.close(terms.fleet[name]) for name, spans in zip(self.models, self._spans, strict=True)
             ),
-            replica_nano=sum(
-                terms.fleet[name].price.replica_nano(replicas_of(terms.fleet[name].capacity), terms.window.length_ns)
+            replica_ns=tuple(
+                replicas_of(terms.fleet[name].capacity) * terms.window.length_ns if name in terms.kept else 0
                 for name in self.models
-                if name in terms.kept
             ),
         )
-
-    def _add_costs(self, causes: Ints | None, group: LegGroup, costs: Ints, parts: list[tuple[int, int, int]]) -> None:
-        """Add the costs of a group by cause (None: all have the group's own) and by model."""
-        for section, first, end in parts:
-            mine = slice(*np.searchsorted(group.request, (first, end)))
-            spent = total(costs[mine])
-            if causes is None:
-                self._by_cause[section, group.cause] += spent
-            else:
-                self._by_cause[section] += _exact(_sums_by(causes[mine], costs[mine], len(Cause)))
-            if group.model >= 0:
-                self._by_model[section, group.model] += spent
 
     def _add_requests(self, section: int, log: RequestLog, rows: slice) -> None:
         codes = {
@@ -184,8 +169,8 @@ class Ledger:
             counts = np.bincount(_EVERY * cells + together, minlength=_EVERY * size).reshape(size, _EVERY)
             sums = [counts.sum(axis=1).tolist()]
             sums += [counts[:, _HAS[bit]].sum(axis=1).tolist() for bit in range(_FLAGS)]
-            sums += [_sums_by(cells, values[field], size) for field in FIELDS[1 + _FLAGS :]]
-            self._sums[table][section] += _exact(sums).T
+            sums += [sums_by(cells, values[field], size) for field in FIELDS[1 + _FLAGS :]]
+            self._sums[table][section] += exact(sums).T
         durations = {name: values[column] for name, column in DURATIONS.items()}
         if failed.any():
             durations, codes = ({k: v[~failed] for k, v in columns.items()} for columns in (durations, codes))
@@ -242,42 +227,6 @@ class _Spans:
         )
 
 
-def _causes(plan: Plan, group: LegGroup, log: LegLog) -> Ints | None:
-    """Give why each leg of a group is paid for; None if all are for the group's own cause."""
-    failed = None if log.outcome is None else log.outcome[group.leg] != LegOutcome.DONE
-    if failed is not None and failed.any():
-        return np.where(failed, int(Cause.FAILED_TRY), plan.causes(group))
-    return plan.causes(group) if group.cause == Cause.ANSWER and not group.is_answer.all() else None
-
-
 def _overlap_ns(begin: Ints, end: Ints, window: Window) -> int:
     """Give the time that the spans [begin, end) lie within the window, summed."""
     return total(np.maximum(np.minimum(end, window.end_ns) - np.maximum(begin, window.start_ns), 0))
-
-
-def _sums_by(codes: Ints, values: Ints, size: int) -> list[int]:
-    """Give the exact sum of the values (0 or more) of each code."""
-    if not len(values):
-        return [0] * size
-    if int(values.max()) * len(values) < _EXACT_IN_FLOATS:  # then so is every sum on the way
-        return [int(value) for value in np.bincount(codes, weights=values, minlength=size).tolist()]
-    low, high = (np.zeros(size, dtype=np.int64) for _ in range(2))
-    np.add.at(low, codes, values & 0xFFFFFFFF)
-    np.add.at(high, codes, values >> 32)
-    return [(above << 32) + below for above, below in zip(high.tolist(), low.tolist(), strict=True)]
-
-
-def _exact(sums: Sequence[int] | Sequence[Sequence[int]]) -> Sums:
-    return np.array(sums, dtype=object)
-
-
-def _zeros(*shape: int) -> Sums:
-    zeros = np.empty(shape, dtype=object)
-    zeros[...] = 0
-    return zeros
-
-
-def _cut(log: RequestLog, rows: slice) -> RequestLog:
-    names = (log.segments, log.tasks, log.routes, log.models)
-    columns = (getattr(log, name) for name in RequestLog.__slots__[len(names) :])
-    return RequestLog(*names, *(column[rows] for column in columns))

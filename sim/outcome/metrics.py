@@ -29,7 +29,7 @@ from sim.routing.plan import Cause
 from sim.routing.tries import UNANSWERED
 
 _NS = 1e9
-_NANO = 1e9
+_FEMTO = 1e15
 _PER_1K = 1_000.0
 _POINTS = 100.0
 _30_DAYS_S = 30 * 86_400.0
@@ -152,26 +152,27 @@ class _Measurement:
     def _costs(self) -> None:
         reason = "no request was measured"
         requests = self._sums("count")
-        spent = self._spent(self.outcomes) / _NANO
+        spent = self._spent(self.outcomes)
         self._pairs("cost.per_1k", spent * _PER_1K, requests, reason)
         share = np.full(len(spent), 1.0 / self.sections)
         self._pairs("cost.total", spent, share, reason)
         seconds = np.repeat([o.window.length_ns / _NS / self.sections for o in self.outcomes], self.sections)
         self._pairs("cost.per_30d", spent * _30_DAYS_S, seconds, "the measured window has no length")
+        causes, models = ([by(outcome) for outcome in self.outcomes] for by in (Outcome.by_cause, Outcome.by_model))
         for cause in Cause:
-            by_cause = _floats([outcome.by_cause[:, cause] for outcome in self.outcomes]) / _NANO
+            by_cause = _floats([of[:, cause] for of in causes]) / _FEMTO
             if by_cause.any():
                 self._pairs(f"cost.cause.{cause.label}.per_1k", by_cause * _PER_1K, requests, reason)
-        replicas = np.repeat([float(o.replica_nano) for o in self.outcomes], self.sections) / _NANO / self.sections
+        replicas = np.repeat([float(o.replica_cost()) for o in self.outcomes], self.sections) / _FEMTO / self.sections
         if replicas.any():
             self._pairs("cost.cause.replicas.per_1k", replicas * _PER_1K, requests, reason)
         for number, model in enumerate(self.outcomes[0].models):
-            by_model = _floats([outcome.by_model[:, number] for outcome in self.outcomes]) / _NANO
+            by_model = _floats([of[:, number] for of in models]) / _FEMTO
             if by_model.any():
                 self._pairs(f"cost.model.{model}.per_1k", by_model * _PER_1K, requests, reason)
         baseline, reference = self.references.baseline
         if baseline != self.name:
-            base = self._spent(reference) / _NANO
+            base = self._spent(reference)
             self._pairs("cost.saving", base - spent, base, "the baseline costs nothing", baseline=baseline)
         for group in self.groups:
             if group.kind == "segment":
@@ -180,19 +181,19 @@ class _Measurement:
     def _segment_costs(self, segment: Group, seconds: Floats) -> None:
         """Measure what a segment pays for its calls; idle replicas belong to no segment."""
         baseline, reference = self.references.baseline
-        spent = self._sums("cost_nano", segment) / _NANO
+        spent = _floats([outcome.spent(segment.name) for outcome in self.outcomes]) / _FEMTO
         reason = f"no request is in the segment {segment.name}"
         self._pairs(f"cost.per_1k.{segment}", spent * _PER_1K, self._sums("count", segment), reason)
         self._pairs(f"cost.per_30d.{segment}", spent * _30_DAYS_S, seconds, "the measured window has no length")
         if baseline != self.name:
-            base = self._sums("cost_nano", segment, reference) / _NANO
+            base = _floats([outcome.spent(segment.name) for outcome in reference]) / _FEMTO
             reason = f"the baseline costs nothing in the segment {segment.name}"
             self._pairs(f"cost.saving.{segment}", base - spent, base, reason, baseline=baseline)
 
     def _spent(self, outcomes: Sequence[Outcome]) -> Floats:
-        """Give the nano-dollars of each section, with its part of what the replicas cost."""
-        fixed = np.repeat([outcome.replica_nano / self.sections for outcome in outcomes], self.sections)
-        spent: Floats = self._sums("cost_nano", ALL, outcomes) + fixed
+        """Give the dollars of each section, with its part of what the replicas cost."""
+        fixed = np.repeat([outcome.replica_cost() / self.sections for outcome in outcomes], self.sections)
+        spent: Floats = (_floats([outcome.spent() for outcome in outcomes]) + fixed) / _FEMTO
         return spent
 
     # ---- quality

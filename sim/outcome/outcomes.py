@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from functools import cached_property
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.columns import Bools, Ints
 from sim.engine.log import LegLog
-from sim.outcome.latency import waits
+from sim.fleet import Model
+from sim.fleet.prices import FEMTO_PER_NANO, Rates
+from sim.outcome.bill import Bought, rates_of, request_costs
+from sim.outcome.latency import Waits
 from sim.outcome.samples import Sample, Samples
+from sim.outcome.sums import Sums
 from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
 from sim.routing.conditions import LegOutcome
 from sim.routing.plan import Plan
 
 T = TypeVar("T", bound=np.generic)
-
-Sums: TypeAlias = NDArray[np.object_]
-"""Python's integers, which have no largest one: the nano-dollars and nanoseconds of a long run exceed 64 bits."""
 
 FIELDS: Final = (
     "count",
@@ -33,10 +36,9 @@ FIELDS: Final = (
     "latency_ns",
     "ttft_ns",
     "wait_ns",
-    "cost_nano",
 )
 """What is summed over requests: how many there are, escalate, are acceptable, refusals, meet all goals, got no answer;
-times, of those that got one; money."""
+times, of those that got one."""
 
 DURATIONS: Final = {"latency": "latency_ns", "ttft": "ttft_ns", "wait": "wait_ns"}
 """The columns that quantiles are taken of, and the sum that belongs to each."""
@@ -55,12 +57,13 @@ class Window:
         return self.end_ns - self.start_ns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RequestLog:
     """Requests in order of arrival, one value each.
 
-    Times int64 ns, `cost_nano` int64 nano-dollars, codes int64 into the names beside them; `served_by` is the model
-    whose answer the user got, -1 if it `failed`: then `latency_ns` is the time until that was known.
+    Times int64 ns, codes int64 into the names beside them; `served_by` is the model whose answer the user got, -1 if it
+    `failed`: then `latency_ns` is the time until that was known. What only those want who read the log is made on first
+    use, for all requests of the plan, of which `rows` are in this log.
     """
 
     segments: tuple[str, ...]
@@ -80,8 +83,19 @@ class RequestLog:
     ttft_ns: Ints
     wait_ns: Ints
     input_tokens: Ints
-    output_tokens: Ints
-    cost_nano: Ints
+    rows: slice
+    make_output_tokens: Callable[[], Ints]
+    make_costs: Callable[[], Ints]
+
+    @cached_property
+    def output_tokens(self) -> Ints:
+        """Length of the answers that users got, int64; 0 for none."""
+        return self.make_output_tokens()[self.rows]
+
+    @cached_property
+    def cost_nano(self) -> Ints:
+        """What each request cost, int64 nano-dollars: each of its calls rounded by itself."""
+        return self.make_costs()[self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +143,10 @@ class Outcome:
 
     `sums[dimension]` is [section, code, field] with fields as in `FIELDS`. Dimensions: `route` with the code
     2 x route + escalated, and `segment` and `task` where there are several. Sections are equal parts of the window
-    (one, unless the run has a single replication). Costs in nano-dollars: `by_cause[section, cause]`,
-    `by_model[section, model]`; `replica_nano` is the fixed cost. `direct` are the latencies that the escalated requests
-    have under the pattern that calls the last model at once. `backlog` is the mean number of requests in the system
-    over time.
+    (one, unless the run has a single replication). What was `bought` costs what the `rates` of the models say; on top
+    come their replicas, each model's paid for `replica_ns` together. `direct` are the latencies that the escalated
+    requests have under the pattern that calls the last model at once. `backlog` is the mean number of requests in the
+    system over time.
     """
 
     segments: tuple[str, ...]
@@ -145,10 +159,10 @@ class Outcome:
     direct: Samples | None
     series: Series
     backlog: NDArray[np.float64]
-    by_cause: Sums
-    by_model: Sums
+    bought: Bought
+    rates: tuple[Rates, ...]
     model_logs: tuple[ModelLog, ...]
-    replica_nano: int
+    replica_ns: tuple[int, ...]
 
     @property
     def requests(self) -> int:
@@ -160,6 +174,29 @@ class Outcome:
         dimension, codes = self._codes(group)
         table = self.sums[dimension][:, :, FIELDS.index(field)]
         return [int(total) for total in (table if codes is None else table[:, codes]).sum(axis=1)]
+
+    def by_cause(self) -> Sums:
+        """Give the cost of calls and steps in femto-dollars (1e-15 USD) by [section, cause]."""
+        return self.bought.by_cause(self.rates)
+
+    def by_model(self) -> Sums:
+        """Give the cost of calls in femto-dollars by [section, model]."""
+        return self.bought.by_model(self.rates)
+
+    def spent(self, segment: str | None = None) -> list[int]:
+        """Give the cost of calls and steps in femto-dollars, for each section; of one segment if it is named."""
+        if segment is None:
+            return [int(femto) for femto in self.by_cause().sum(axis=1)]
+        return [int(femto) for femto in self.bought.of_segment(self.rates, self.segments.index(segment))]
+
+    def replica_cost(self) -> int:
+        """Give the cost of replicas in femto-dollars, of each model rounded to a nano-dollar."""
+        nano = (rates.replica_nano(time) for rates, time in zip(self.rates, self.replica_ns, strict=True))
+        return sum(nano) * FEMTO_PER_NANO
+
+    def priced(self, fleet: Mapping[str, Model]) -> Outcome:
+        """Give the same outcome at the prices of another fleet that has these models: nothing is played again."""
+        return dataclasses.replace(self, rates=rates_of(fleet, self.models))
 
     def samples(self, column: str, group: Group = ALL) -> list[Sample]:
         """Give the observations of a column of `DURATIONS` in a group, for each section."""
@@ -184,32 +221,32 @@ class Outcome:
         return group.kind, [names.index(group.name)]
 
 
-def request_log(plan: Plan, log: LegLog, answers: Answers, cost_nano: Ints) -> RequestLog:
-    """Turn a plan, its leg log and the cost of each request into what people care about, request by request."""
-    requests, times = answers.requests, waits(plan, log)
+def request_log(plan: Plan, log: LegLog, times: Waits, answers: Answers, rows: slice) -> RequestLog:
+    """Turn these rows of a plan, with its leg log and waits, into what people care about, request by request."""
+    requests, failed = answers.requests, plan.answer_model < 0
     by_model = [(name, plan.answer_model == number) for number, name in enumerate(plan.models)]
     answered = [(name, mine) for name, mine in by_model if mine.any()] or by_model[:1]
-    failed = plan.answer_model < 0
     return RequestLog(
         segments=requests.segments,
         tasks=requests.tasks,
         routes=plan.routes,
         models=plan.models,
-        arrival_ns=requests.arrival_ns,
-        segment=requests.segment,
-        task=requests.task,
-        route=plan.route,
-        served_by=plan.answer_model,
-        escalated=plan.escalated,
-        acceptable=_of_chosen(answered, answers.acceptable) & ~failed,
-        refused=_of_chosen(answered, answers.refused) & ~failed,
-        failed=failed,
-        latency_ns=times.latency_ns,
-        ttft_ns=times.ttft_ns,
-        wait_ns=times.queueing_ns,
-        input_tokens=requests.input_tokens,
-        output_tokens=np.where(failed, 0, _of_chosen(answered, answers.output_tokens)),
-        cost_nano=cost_nano,
+        arrival_ns=requests.arrival_ns[rows],
+        segment=requests.segment[rows],
+        task=requests.task[rows],
+        route=plan.route[rows],
+        served_by=plan.answer_model[rows],
+        escalated=plan.escalated[rows],
+        acceptable=(_of_chosen(answered, answers.acceptable) & ~failed)[rows],
+        refused=(_of_chosen(answered, answers.refused) & ~failed)[rows],
+        failed=failed[rows],
+        latency_ns=times.latency_ns[rows],
+        ttft_ns=times.ttft_ns[rows],
+        wait_ns=times.queueing_ns[rows],
+        input_tokens=requests.input_tokens[rows],
+        rows=rows,
+        make_output_tokens=lambda: np.where(failed, 0, _of_chosen(answered, answers.output_tokens)),
+        make_costs=lambda: request_costs(plan, answers, log),
     )
 
 

@@ -338,7 +338,7 @@ def test_no_request_of_the_azure_trace_is_dropped() -> None:
 
 
 def test_the_bill_of_the_azure_trace_is_that_of_its_tokens() -> None:
-    """If everything goes to one model, the bill is recorded tokens times list prices, to the nano-dollar."""
+    """If everything goes to one model, the bill is recorded tokens times list prices, to the last digit."""
     (outcome,) = run("azure-conv", 1).outcomes["frontier-only"]
     prompt, answer = recorded().sum(axis=0).tolist()
-    assert sum(outcome.sum("cost_nano")) == prompt * 1250 + answer * 10_000
+    assert sum(outcome.spent()) == (prompt * 1250 + answer * 10_000) * 10**6

@@ -109,7 +109,7 @@ def test_any_pattern_keeps_the_accounts(pattern: dict[str, Any]) -> None:
         assert np.array_equal(group.request, np.unique(group.request))
         assert np.array_equal(plan.itinerary.leg_request[group.leg], group.request)
         assert np.array_equal(plan.itinerary.leg_stage[group.leg], group.stage)
-        assert (leg_costs(group, plan, scene.answers, scene.scene.spec.fleet) >= 0).all()
+        assert (leg_costs(group, plan, scene.answers) >= 0).all()
 
 
 @settings(deadline=None, max_examples=40)
@@ -154,7 +154,7 @@ def test_the_bill_scales_with_the_prices(pattern: dict[str, Any], k: int) -> Non
         scene = scene_of(pattern, fleet=fleet)
         plan = scene.plan()
         calls = [group for group in plan.groups if group.model >= 0]
-        bills.append([(group, leg_costs(group, plan, scene.answers, scene.scene.spec.fleet)) for group in calls])
+        bills.append([(group, leg_costs(group, plan, scene.answers)) for group in calls])
     for (group, costs), (dearer, more) in zip(*bills, strict=True):
         assert (group.model, group.request.tolist()) == (dearer.model, dearer.request.tolist())
         assert np.array_equal(costs * k, more)

@@ -154,7 +154,7 @@ def test_one_replication_is_played_as_in_the_run() -> None:
         (mine,), (other,) = (one.samples("latency") for one in (outcome, pattern[1]))
         assert np.array_equal(np.array(mine), np.array(other))
         assert all(np.array_equal(table, pattern[1].sums[name]) for name, table in outcome.sums.items())
-        assert np.array_equal(outcome.by_cause, pattern[1].by_cause)
+        assert np.array_equal(outcome.by_cause(), pattern[1].by_cause())
 
 
 def test_the_window_is_warm_up_to_end() -> None:

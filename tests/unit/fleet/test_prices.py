@@ -111,7 +111,7 @@ def test_no_calls_cost_nothing() -> None:
 )
 def test_replica_hours(usd: float, replicas: int, window_ns: int, nano: int) -> None:
     """Self-hosted models cost replicas times hours times the price, busy or not, rounded half up once."""
-    assert RateCard(replica_hour_usd=usd).replica_nano(replicas, window_ns) == nano
+    assert RateCard(replica_hour_usd=usd).rates().replica_nano(replicas * window_ns) == nano
 
 
 def test_a_card_without_any_price_is_refused() -> None:

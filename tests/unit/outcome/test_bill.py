@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import sim
 from sim.experiment.scene import Scene
-from sim.outcome.bill import leg_costs, total
+from sim.outcome.bill import leg_costs
+from sim.outcome.sums import total
 from sim.routing.plan import Cause, Plan
 
 NANO = 10**9
@@ -62,9 +63,7 @@ def billed(pattern: str) -> tuple[Plan, list[int]]:
     plan = play.plan(spec, answers)
     costs = [0] * plan.itinerary.legs
     for group in plan.groups:
-        for leg, nano in zip(
-            group.leg.tolist(), leg_costs(group, plan, answers, play.spec.fleet).tolist(), strict=True
-        ):
+        for leg, nano in zip(group.leg.tolist(), leg_costs(group, plan, answers).tolist(), strict=True):
             costs[leg] = nano
     return plan, costs
 

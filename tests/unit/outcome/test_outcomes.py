@@ -18,6 +18,8 @@ from sim.routing.plan import Cause, Plan
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
+FEMTO = 10**6
+"""Femto-dollars per nano-dollar."""
 
 
 def scene(**changes: Any) -> Scene:
@@ -98,7 +100,7 @@ def test_warm_up_requests_are_played_but_not_measured() -> None:
         for column in ("arrival_ns", "latency_ns", "ttft_ns", "cost_nano", "acceptable", "escalated", "served_by"):
             assert getattr(cut.log, column).tolist() == getattr(whole.log, column)[kept:].tolist()
         assert cut.outcome.requests == 8 - kept
-        assert cut.outcome.by_cause.sum() == cut.log.cost_nano.sum()
+        assert sum(cut.outcome.spent()) == FEMTO * int(cut.log.cost_nano.sum())
         assert cut.outcome.sum("latency_ns") == [whole.log.latency_ns[kept:].sum()]
         (sample,) = cut.outcome.samples("latency")
         assert np.array(sample).tolist() == whole.log.latency_ns[kept:].tolist()
@@ -136,14 +138,28 @@ def test_little_holds_as_integers_over_a_window_of_everything(pattern: str) -> N
 def test_every_split_of_the_bill_adds_up(sections: int) -> None:
     """If costs are split by cause, by model and by section, each split sums to the same integer."""
     found = played("cascade", sections=sections)
-    outcome, total = found.outcome, int(found.log.cost_nano.sum())
-    checks = int(outcome.by_cause[:, [Cause.VERIFICATION, Cause.CLASSIFIER, Cause.JUDGE]].sum())
-    assert outcome.by_cause.shape == (sections, len(Cause))
-    assert outcome.by_model.shape == (sections, 2)
-    assert int(outcome.by_cause.sum()) == total
-    assert int(outcome.by_model.sum()) + checks == total
-    assert outcome.by_cause.sum(axis=1).tolist() == outcome.sum("cost_nano")
-    assert checks == 300_000 * len(found.plan.escalated)
+    outcome, total = found.outcome, FEMTO * int(found.log.cost_nano.sum())
+    by_cause, by_model = outcome.by_cause(), outcome.by_model()
+    checks = int(by_cause[:, [Cause.VERIFICATION, Cause.CLASSIFIER, Cause.JUDGE]].sum())
+    assert by_cause.shape == (sections, len(Cause))
+    assert by_model.shape == (sections, 2)
+    assert int(by_cause.sum()) == total
+    assert int(by_model.sum()) + checks == total
+    assert by_cause.sum(axis=1).tolist() == outcome.spent()
+    assert [sum(column) for column in zip(*map(outcome.spent, outcome.segments), strict=True)] == outcome.spent()
+    assert checks == FEMTO * 300_000 * len(found.plan.escalated)
+
+
+def test_an_outcome_is_priced_anew_without_playing() -> None:
+    """If prices change, the same outcome at the new prices is the one that a run at those prices gives."""
+    fleet = {name: model.model_dump(mode="json") for name, model in scene().spec.fleet.items()}
+    fleet["cheap"]["price"] = {"input_mtok": 0.07, "output_mtok": 3.0, "per_call_usd": 0.001, "replica_hour_usd": 9.0}
+    dearer = scene(fleet=fleet)
+    before, after = played("cascade").outcome, played("cascade", setting=dearer).outcome
+    again = before.priced(dearer.spec.fleet)
+    assert again.spent() == after.spent() != before.spent()
+    assert again.by_model().tolist() == after.by_model().tolist()
+    assert again.replica_cost() == after.replica_cost() > before.replica_cost()
 
 
 @pytest.mark.parametrize("sections", [1, 3, 10])
@@ -165,7 +181,7 @@ def test_groups_are_the_requests_that_they_name(sections: int) -> None:
     for group, mask in masks.items():
         rows = [mask & (section == k) for k in range(sections)]
         assert outcome.sum("count", group) == [int(row.sum()) for row in rows]
-        for field in ("escalated", "acceptable", "refused", "latency_ns", "ttft_ns", "wait_ns", "cost_nano"):
+        for field in ("escalated", "acceptable", "refused", "latency_ns", "ttft_ns", "wait_ns"):
             assert outcome.sum(field, group) == [int(getattr(log, field)[row].sum()) for row in rows]
         for column, field in (("latency", "latency_ns"), ("ttft", "ttft_ns"), ("wait", "wait_ns")):
             samples = [np.array(sample).tolist() for sample in outcome.samples(column, group)]
@@ -188,8 +204,8 @@ def test_an_oracle_escalates_exactly_the_wrong_answers() -> None:
 
 def test_replicas_cost_by_the_hour_whatever_they_do() -> None:
     """If a replica costs $3.60 an hour, a window of a second costs a tenth of a cent, half hours half of it."""
-    assert played("cheap-only", Window(0, SECOND)).outcome.replica_nano == 1_000_000
-    assert played("cheap-only", Window(HOUR, HOUR + HOUR // 2)).outcome.replica_nano == 1_800_000_000
+    assert played("cheap-only", Window(0, SECOND)).outcome.replica_cost() == FEMTO * 1_000_000
+    assert played("cheap-only", Window(HOUR, HOUR + HOUR // 2)).outcome.replica_cost() == FEMTO * 1_800_000_000
 
 
 def test_a_window_after_the_last_request_measures_none() -> None:
@@ -197,7 +213,7 @@ def test_a_window_after_the_last_request_measures_none() -> None:
     found = played("cascade", Window(HOUR, 2 * HOUR), sections=10)
     outcome = found.outcome
     assert len(found.log.arrival_ns) == outcome.requests == 0
-    assert outcome.by_cause.sum() == 0
+    assert outcome.by_cause().sum() == 0
     assert all(model.busy_ns == 0 for model in outcome.model_logs)
     assert outcome.window.length_ns == HOUR
 
@@ -207,7 +223,7 @@ def test_no_request_at_all_is_an_empty_log() -> None:
     nobody = scene(run={"duration": "1ns", "replications": 2})
     found = played("cascade", setting=nobody)
     assert len(found.log.latency_ns) == found.outcome.requests == 0
-    assert found.outcome.by_cause.sum() == 0
+    assert found.outcome.by_cause().sum() == 0
 
 
 def test_a_request_may_cost_more_than_floats_can_count() -> None:

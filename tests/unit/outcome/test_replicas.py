@@ -54,8 +54,8 @@ def test_the_warm_up_is_not_billed() -> None:
     assert found["cost.total"].value == pytest.approx(3 * 2.5 + 36 * 0.01, rel=1e-12)
 
 
-def test_the_replicas_of_a_replication_are_counted_in_nano_dollars() -> None:
-    """If three replicas run for two hours at $2.50, every replication has 15 billion nano-dollars of fixed cost."""
+def test_the_replicas_of_a_replication_are_counted_exactly() -> None:
+    """If three replicas run for two hours at $2.50, every replication has exactly $15 of fixed cost."""
     outcomes = run({"concurrency": 2, "replicas": 3}).outcomes["ours"]
-    assert [outcome.replica_nano for outcome in outcomes] == [15 * 10**9] * 2
-    assert [sum(outcome.sum("cost_nano")) for outcome in outcomes] == [72 * 10**7] * 2
+    assert [outcome.replica_cost() for outcome in outcomes] == [15 * 10**15] * 2
+    assert [sum(outcome.spent()) for outcome in outcomes] == [72 * 10**13] * 2

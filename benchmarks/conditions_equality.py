@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from sim.engine import ENGINES, LegLog, play
 from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions
 from sim.routing.itinerary import UNLIMITED, Itinerary
+from sim.routing.lanes import Lanes
 
 Part = tuple[Itinerary, int | None]
 Column = NDArray[np.int64]
 FEW = np.arange(0, 60, 10)
 LARGE = 1_000_000
 """Scenarios from this number on have some thousand requests."""
+WITH_LANES = 0.6
+"""Share of the scenarios in which stations have several lanes."""
 
 
 class Drawing:
@@ -77,7 +80,9 @@ def scenario(number: int) -> tuple[Itinerary, list[int]]:
         np.where(servers[station] == UNLIMITED, service, np.maximum(service, 1)),
     )
     cuts = sorted(set(chance.integers(0, requests, chance.integers(0, 6), endpoint=True).tolist()))
-    return replace(itinerary, conditions=_conditions(drawing, itinerary)), cuts
+    conditions = _conditions(drawing, itinerary)
+    lanes = _lanes(drawing, itinerary, conditions) if drawing.chance.random() < WITH_LANES else None
+    return replace(itinerary, conditions=replace(conditions, lanes=lanes)), cuts
 
 
 def _conditions(drawing: Drawing, plan: Itinerary) -> Conditions:
@@ -119,6 +124,26 @@ def _conditions(drawing: Drawing, plan: Itinerary) -> Conditions:
     )
 
 
+def _lanes(drawing: Drawing, plan: Itinerary, conditions: Conditions) -> Lanes:
+    """Draw up to four lanes for each station, and limits of theirs that the station does not have."""
+    chance, stations, limits = drawing.chance, len(plan.servers), len(conditions.limit_burst_ns)
+    lanes_of = chance.integers(1, 5, stations)
+    first = np.cumsum(lanes_of) - lanes_of
+    station = np.repeat(np.arange(stations), lanes_of)
+    number, taken = len(station), set(map(tuple, conditions.station_limit.tolist()))
+    free = [(lane, n) for lane in range(number) for n in range(limits) if (int(station[lane]), n) not in taken]
+    chosen = chance.random(len(free)) < chance.choice([0.0, 0.2, 0.6])
+    return Lanes(
+        lane=first[plan.leg_station] + chance.integers(0, 1 << 20, plan.legs) % lanes_of[plan.leg_station],
+        lane_station=station,
+        lane_rank=chance.integers(0, 3, number),
+        lane_stride=chance.integers(1, 5, number),
+        lane_most=drawing.or_never(chance.integers(0, 6, number)),
+        fair=drawing.flags(stations),
+        lane_limit=np.array([free[row] for row in np.flatnonzero(chosen)], dtype=np.int64).reshape(-1, 2),
+    )
+
+
 def _after(drawing: Drawing, plan: Itinerary) -> Column:
     """Let some legs follow one above in their stage that nobody follows yet."""
     share = drawing.chance.choice([0.0, 0.5, 0.9, 1.0])
@@ -152,10 +177,15 @@ def parts_of(itinerary: Itinerary, cuts: list[int]) -> list[Part]:
             leg_stage=itinerary.leg_stage[legs],
             leg_station=itinerary.leg_station[legs],
             leg_service_ns=itinerary.leg_service_ns[legs],
-            conditions=replace(conditions, **columns),
+            conditions=replace(conditions, **columns, lanes=_lanes_of(conditions, legs)),
         )
         parts.append((part, int(arrival[end] if end < itinerary.requests else arrival[-1])))
     return [*parts[:-1], (parts[-1][0], None)]
+
+
+def _lanes_of(conditions: Conditions, legs: slice) -> Lanes | None:
+    lanes = conditions.lanes
+    return None if lanes is None else replace(lanes, lane=lanes.lane[legs])
 
 
 def play_parts(engine: str, parts: list[Part]) -> LegLog:

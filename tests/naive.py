@@ -121,7 +121,10 @@ def conditions_of(itinerary: Itinerary, legs: slice) -> Conditions | None:
         return None
     columns = {name: getattr(conditions, name)[legs] for name in LEG_COLUMNS}
     columns["after"] = np.where(columns["after"] == NONE, NONE, columns["after"] - legs.start)
-    return replace(conditions, **columns)
+    lanes = conditions.lanes
+    if lanes is not None:
+        lanes = replace(lanes, lane=lanes.lane[legs])
+    return replace(conditions, **columns, lanes=lanes)
 
 
 def play(itinerary: Itinerary) -> LegLog:

@@ -11,6 +11,7 @@ import numpy as np
 from sim.engine import LegLog
 from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions, LegOutcome
 from sim.routing.itinerary import UNLIMITED, Itinerary
+from sim.routing.lanes import Lanes, lanes_of
 
 
 def conditional(itinerary: Itinerary, **columns: Any) -> Itinerary:
@@ -42,10 +43,27 @@ def conditional(itinerary: Itinerary, **columns: Any) -> Itinerary:
         "outage_end_ns": [],
         "outage_slowdown": [0] * outages,
     } | columns
+    lanes = values.pop("lanes", None)
     truth = {"heeds", "fails", "ends", "stops", "cancels", "rejects", "limit_of_tokens"}
     arrays = {name: np.array(value, dtype=bool if name in truth else np.int64) for name, value in values.items()}
     arrays["station_limit"] = arrays["station_limit"].reshape(-1, 2)
-    return replace(itinerary, conditions=Conditions(**arrays))
+    return replace(itinerary, conditions=Conditions(**arrays, lanes=lanes))
+
+
+def laned(itinerary: Itinerary, lane_station: list[int], **columns: Any) -> Lanes:
+    """Make lanes: these columns; for the others, the first lane of a leg's station, and what makes all alike."""
+    numbers = len(lane_station)
+    values = {
+        "lane": np.searchsorted(lane_station, itinerary.leg_station),
+        "lane_rank": [0] * numbers,
+        "lane_stride": [1] * numbers,
+        "lane_most": [NO_LIMIT] * numbers,
+        "fair": [False] * len(itinerary.servers),
+        "lane_limit": [],
+    } | columns
+    arrays = {name: np.array(value, dtype=bool if name == "fair" else np.int64) for name, value in values.items()}
+    arrays["lane_limit"] = arrays["lane_limit"].reshape(-1, 2)
+    return Lanes(lane_station=np.array(lane_station, dtype=np.int64), **arrays)
 
 
 _COMPLETE, _GIVE_UP, _JOIN, _TURN, _ARRIVE = range(5)
@@ -53,7 +71,7 @@ _COMPLETE, _GIVE_UP, _JOIN, _TURN, _ARRIVE = range(5)
 
 
 class ConditionedLoop:
-    """Plays an itinerary with conditions, clause by clause of `sim.routing.conditions`.
+    """Plays an itinerary with conditions, clause by clause of `sim.routing.conditions` and `sim.routing.lanes`.
 
     The events are one list of (time, kind, number of the leg, station or request), sorted anew before each is taken.
     None is ever taken back: one that comes too late finds its leg elsewhere, and nothing happens.
@@ -76,11 +94,18 @@ class ConditionedLoop:
             )
         }
         self.next = {columns["after"]: leg for leg, columns in self.leg.items() if columns["after"] != NONE}
-        self.column = {field.name: getattr(conditions, field.name).tolist() for field in fields(conditions)}
+        names = [field.name for field in fields(conditions) if field.name != "lanes"]
+        self.column = {name: getattr(conditions, name).tolist() for name in names}
+        lanes = lanes_of(itinerary)
+        self.column |= {field.name: getattr(lanes, field.name).tolist() for field in fields(lanes)}
         self.servers = itinerary.servers.tolist()
+        # A place with limits and a line before it: that of a station has its number, that of a lane one behind these.
         self.limits_of: dict[int, list[int]] = defaultdict(list)
         for station, limit in self.column["station_limit"]:
             self.limits_of[station].append(limit)
+        for lane, limit in self.column["lane_limit"]:
+            self.limits_of[len(self.servers) + lane].append(limit)
+        self.leads: dict[str, dict[int, int]] = {"line": defaultdict(int), "queue": defaultdict(int)}
         self.full: dict[int, int] = {}
         self.balance = dict(enumerate(self.column["budget_most"]))
         self.line: dict[int, list[int]] = defaultdict(list)
@@ -131,23 +156,31 @@ class ConditionedLoop:
         if 0 in self.slowdowns(now, station):
             self.over(now, leg, LegOutcome.FAILED)
             return
-        may_pass = not self.line[station] and self.room_at(now, leg) <= now
+        own = len(self.servers) + self.column["lane"][leg]
+        room_at = max(self.room_at(now, leg, own), self.room_at(now, leg, station))
+        may_pass = not self.line[own] and not self.line[station] and room_at == now
         may_start = may_pass and self.has_free_server(station)
-        if not may_start and len(self.line[station]) + len(self.queue[station]) >= columns["queue_most"]:
+        if not may_start and not self.may_wait(leg):
             self.over(now, leg, LegOutcome.REJECTED)
             return
         if not may_pass and self.column["rejects"][station]:
-            self.over(now, leg, LegOutcome.REJECTED, self.room_at(now, leg) - now)
+            self.over(now, leg, LegOutcome.REJECTED, room_at - now)
             return
         for allowed in (columns["patience_ns"], columns["timeout_ns"]):
             if allowed != NO_LIMIT:
                 self.events.append((now + allowed, _GIVE_UP, leg))
-        if may_pass:
-            self.go_through(now, leg)
-        else:
-            self.line[station].append(leg)
-            if len(self.line[station]) == 1:
-                self.look(now, station)
+        self.come(now, leg, own)
+
+    def may_wait(self, leg: int) -> bool:
+        """Say whether neither the station nor the lane of a leg has as many who wait as it may have."""
+        station, lane = self.leg[leg]["station"], self.column["lane"][leg]
+        own = len(self.servers) + lane
+        of_lane = len(self.line[own])
+        of_lane += sum(self.column["lane"][other] == lane for other in self.line[station] + self.queue[station])
+        lanes = [number for number, where in enumerate(self.column["lane_station"]) if where == station]
+        waiting = len(self.line[station]) + len(self.queue[station])
+        waiting += sum(len(self.line[len(self.servers) + number]) for number in lanes)
+        return waiting < self.leg[leg]["queue_most"] and of_lane < self.column["lane_most"][lane]
 
     def is_granted(self, leg: int) -> bool:
         """Let a leg pay for its retry, or a first leg add to the balance; say whether that could be paid."""
@@ -179,34 +212,75 @@ class ConditionedLoop:
         whole, rest = divmod(number * self.column["limit_period_ns"][limit], self.column["limit_per_period"][limit])
         return min(whole + (rest > 0), self.column["limit_burst_ns"][limit])
 
-    def room_at(self, now: int, leg: int) -> int:
-        """Give the first instant, now or later, at which all limits have room for a leg if nobody else comes."""
-        limits = [limit for limit in self.limits_of[self.leg[leg]["station"]] if limit in self.full]
+    def room_at(self, now: int, leg: int, place: int) -> int:
+        """Give the first instant, now or later, at which all limits of a place have room if nobody else comes."""
+        limits = [limit for limit in self.limits_of[place] if limit in self.full]
         return max([now, *(self.full[n] + self.cost(leg, n) - self.column["limit_burst_ns"][n] for n in limits)])
 
-    def look(self, now: int, station: int) -> None:
+    def next_of(self, waiting: list[int], station: int, kind: str) -> int:
+        """Give who is next of those who wait in a station's line or queue, in the order in which they came there."""
+        lane, leads = self.column["lane"], self.leads[kind]
+        if self.column["fair"][station]:
+            return min(waiting, key=lambda leg: (leads[lane[leg]], lane[leg]))
+        return min(waiting, key=lambda leg: self.column["lane_rank"][lane[leg]])
+
+    def pay(self, leg: int, kind: str, cost: int) -> None:
+        """Let virtual time go on to where the leg's lane is, and the lane be ahead of it by what it is given."""
+        lane, leads = self.column["lane"][leg], self.leads[kind]
+        gone = leads[lane]
+        for other, station in enumerate(self.column["lane_station"]):
+            if station == self.leg[leg]["station"]:
+                leads[other] = max(0, leads[other] - gone)
+        leads[lane] = cost * self.column["lane_stride"][lane]
+
+    def head(self, place: int) -> int | None:
+        """Give who is next in a line, if anybody waits there."""
+        line = self.line[place]
+        if not line or place >= len(self.servers):
+            return line[0] if line else None
+        return self.next_of(line, place, "line")
+
+    def come(self, now: int, leg: int, place: int) -> None:
+        """Let a leg pass some limits at once, or wait before them."""
+        if not self.line[place] and self.room_at(now, leg, place) == now:
+            self.go_through(now, leg, place)
+            return
+        self.line[place].append(leg)
+        if self.head(place) == leg:
+            self.look(now, place)
+
+    def look(self, now: int, place: int) -> None:
         """Find when the head of the line will have its turn."""
-        if self.line[station]:
-            self.events.append((self.room_at(now, self.line[station][0]), _TURN, station))
+        head = self.head(place)
+        if head is not None:
+            self.events.append((self.room_at(now, head, place), _TURN, place))
 
-    def turn(self, now: int, station: int) -> None:
+    def turn(self, now: int, place: int) -> None:
         """Let the head of the line pass if all limits have room, and look again."""
-        if self.line[station] and self.room_at(now, self.line[station][0]) == now:
-            self.go_through(now, self.line[station].pop(0))
-        self.look(now, station)
+        head = self.head(place)
+        if head is not None and self.room_at(now, head, place) == now:
+            self.line[place].remove(head)
+            self.go_through(now, head, place)
+        self.look(now, place)
 
-    def go_through(self, now: int, leg: int) -> None:
-        """Take from the limits, then take a server or wait for one."""
-        station = self.leg[leg]["station"]
-        for limit in self.limits_of[station]:
+    def go_through(self, now: int, leg: int, place: int) -> None:
+        """Take from the limits; then come to those of the station, or behind these take a server or wait for one."""
+        for limit in self.limits_of[place]:
             self.full[limit] = max(self.full.get(limit, now), now) + self.cost(leg, limit)
+        station = self.leg[leg]["station"]
+        if place != station:
+            self.come(now, leg, station)
+            return
+        self.pay(leg, "line", max([0, *(self.cost(leg, limit) for limit in self.limits_of[place])]))
         self.queue[station].append(leg)
         self.serve(now, station)
 
     def serve(self, now: int, station: int) -> None:
-        """Start those who wait, first come first served, while servers are free."""
+        """Start those who wait, each the next, while servers are free."""
         while self.queue[station] and self.has_free_server(station):
-            leg = self.queue[station].pop(0)
+            leg = self.next_of(self.queue[station], station, "queue")
+            self.queue[station].remove(leg)
+            self.pay(leg, "queue", self.leg[leg]["service"])
             self.serving[station].append(leg)
             self.log[leg][1] = now
             slow = [slowdown for slowdown in self.slowdowns(now, station) if slowdown]
@@ -227,9 +301,11 @@ class ConditionedLoop:
         station, timeout = self.leg[leg]["station"], self.leg[leg]["timeout_ns"]
         if self.log[leg][3] != LegOutcome.NOT_TRIED:
             return
-        if leg in self.line[station]:
-            self.line[station].remove(leg)
-            self.look(now, station)
+        places = [place for place in (station, len(self.servers) + self.column["lane"][leg]) if leg in self.line[place]]
+        for place in places:
+            self.line[place].remove(leg)
+            self.look(now, place)
+        if places:
             self.over(now, leg, LegOutcome.ABANDONED)
         elif leg in self.queue[station]:
             self.queue[station].remove(leg)

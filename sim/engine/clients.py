@@ -8,12 +8,14 @@ import numpy as np
 from simpy import Environment, Event
 
 from sim.engine import order
-from sim.engine.endpoints import Endpoint, Refusal, Visit
+from sim.engine.endpoints import Endpoint, Refusal
+from sim.engine.gates import Visit
 from sim.engine.log import LegLog
 from sim.engine.requests import Arrivals
 from sim.engine.stations import Due
 from sim.routing.conditions import NO_LIMIT, NONE, Conditions, LegOutcome
 from sim.routing.itinerary import Itinerary
+from sim.routing.lanes import lanes_of
 
 _NOT_TRIED = -1
 
@@ -48,6 +50,7 @@ class Clients(Arrivals):
         self._queue_most = conditions.queue_most.data
         self._fails = conditions.fails.data
         self._tokens = conditions.tokens.data
+        self._lane = lanes_of(itinerary).lane.data
         self._ends = conditions.ends.data
         self._stops = conditions.stops.data
 
@@ -86,7 +89,7 @@ class Clients(Arrivals):
         """Try one leg: join, wait for a server, be served. Give in how many ns the limits it met will have room."""
         endpoint = self._endpoints[self._station[row]]
         joined_ns = self._joined[row] = int(self._env.now)
-        visit = Visit(self._env, self._tokens[row], self._queue_most[row])
+        visit = Visit(self._env, self._lane[row], self._tokens[row], self._queue_most[row], self._service[row])
         refusal = self._ask(row) or endpoint.join(visit)
         if refusal is not None:
             self._over(row, refusal.outcome, served=False)

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from simpy import Environment, Event
+from simpy import Environment
 
-from sim.engine import order
-from sim.engine.limits import Limit, limits_of_stations
-from sim.engine.stations import Due
+from sim.engine.gates import Gate, Lane, Room, Visit, lanes_of_stations
+from sim.engine.limits import limits_of_gates
 from sim.routing.conditions import AS_USUAL, NO_LIMIT, RETRY, Conditions, LegOutcome
 from sim.routing.itinerary import UNLIMITED, Itinerary
-
-
-class Visit(Event):
-    """A leg that joins an endpoint, as the event that a server takes it.
-
-    `tokens` is what it takes from limits that count tokens, `queue_most` from how many waiters on it is turned away.
-    """
-
-    def __init__(self, env: Environment, tokens: int, queue_most: int) -> None:
-        super().__init__(env)
-        self.tokens = tokens
-        self.queue_most = queue_most
+from sim.routing.lanes import lanes_of
 
 
 class Refusal(NamedTuple):
@@ -66,105 +54,105 @@ class Balance:
 
 
 class Endpoint:
-    """A station under conditions. A visit waits in line for the limits, then in the queue for a server.
+    """A station under conditions. A visit waits at the limits of its lane, at those of all, then for a server.
 
-    `cancels`: a server is free as soon as its client hangs up.
+    `gate` are the limits of all, `gates` those of each lane, and `queue` is who waits for a server. `cancels`: a server
+    is free as soon as its client hangs up.
     """
 
     def __init__(
         self,
         env: Environment,
-        number: int,
         servers: int,
         *,
-        limits: Sequence[Limit],
+        lanes: Mapping[int, Lane],
         outages: Sequence[Outage],
         balance: Balance,
         cancels: bool,
         rejects: bool,
+        queue: Room,
     ) -> None:
         self.cancels = cancels
         self.balance = balance
+        self.gate: Gate
+        self.gates: dict[int, Gate] = {}
         self._env = env
-        self._number = number
         self._free = sys.maxsize if servers == UNLIMITED else servers
-        self._limits = limits
+        self._lanes = lanes
         self._rejects = rejects
-        self._line: OrderedDict[Visit, None] = OrderedDict()
-        self._queue: OrderedDict[Visit, None] = OrderedDict()
-        self._turn: Due | None = None
+        self._queue = queue
+        self._waiting = dict.fromkeys(lanes, 0)
         self._outages_ahead = deque(outages)
         self._outages_now: list[Outage] = []
 
     def join(self, visit: Visit) -> Refusal | None:
-        """Let a leg join now: rules 2 to 5 of `sim.routing.conditions`."""
+        """Let a leg join now: rules 2 to 5 of `sim.routing.conditions`, with those of `sim.routing.lanes`."""
         if any(outage.slowdown == 0 for outage in self._outages()):
             return Refusal(LegOutcome.FAILED)
-        room_in_ns = self._room_in(visit)
-        may_pass = not self._line and room_in_ns == 0
-        if not (may_pass and self._free) and len(self._line) + len(self._queue) >= visit.queue_most:
+        own = self.gates[visit.lane]
+        may_pass = own.is_open(visit) and self.gate.is_open(visit)
+        if not (may_pass and self._free) and self._is_full_for(visit):
             return Refusal(LegOutcome.REJECTED)
-        if may_pass:
-            self._pass(visit)
-        elif self._rejects:
-            return Refusal(LegOutcome.REJECTED, room_in_ns)
+        if not may_pass and self._rejects:
+            return Refusal(LegOutcome.REJECTED, max(own.room_in(visit), self.gate.room_in(visit)))
+        self._waiting[visit.lane] += 1
+        if own.is_open(visit):
+            own.take(visit)
+            self.enter(visit)
         else:
-            self._line[visit] = None
-            if len(self._line) == 1:
-                self._look()
+            own.wait(visit)
         return None
+
+    def enter(self, visit: Visit) -> None:
+        """Let one who has passed its lane's limits come to those of the station."""
+        if self.gate.is_open(visit):
+            self.gate.take(visit)
+            self.admit(visit)
+        else:
+            self.gate.wait(visit)
+
+    def admit(self, visit: Visit) -> None:
+        """Let one who has passed all limits take a server if one is free."""
+        if self._free:
+            self._free -= 1
+            self._serve(visit)
+        else:
+            self._queue.add(visit)
 
     def leave(self, visit: Visit) -> None:
         """Let one who waits go away."""
+        self._waiting[visit.lane] -= 1
         if visit in self._queue:
-            del self._queue[visit]
-            return
-        was_head = next(iter(self._line)) is visit
-        del self._line[visit]
-        if was_head:
-            self._look()
+            self._queue.remove(visit)
+        elif visit in self.gate.line:
+            self.gate.leave(visit)
+        else:
+            self.gates[visit.lane].leave(visit)
 
     def release(self) -> None:
         """Give a server that has become free to the next in the queue."""
-        if self._queue:
-            self._queue.popitem(last=False)[0].succeed()
-        else:
+        visit = self._queue.head()
+        if visit is None:
             self._free += 1
+        else:
+            self._queue.remove(visit)
+            self._serve(visit)
 
     def lasting(self, service_ns: int) -> int:
         """Give how long (ns) a service that starts now takes."""
         slow = [outage.slowdown for outage in self._outages() if outage.slowdown]
         return service_ns * slow[-1] // AS_USUAL if slow else service_ns
 
-    def _pass(self, visit: Visit) -> None:
-        """Take from the limits, then a server if one is free."""
-        for limit in self._limits:
-            limit.take(visit.tokens, int(self._env.now))
-        if self._free:
-            self._free -= 1
-            visit.succeed()
-        else:
-            self._queue[visit] = None
+    def _serve(self, visit: Visit) -> None:
+        """Let a server take a visit."""
+        self._waiting[visit.lane] -= 1
+        self._queue.charge(visit.lane, visit.service_ns)
+        visit.succeed()
 
-    def _room_in(self, visit: Visit) -> int:
-        """Give in how many ns all limits have room for a visit, if nobody else comes."""
-        return max([0, *(limit.room_from(visit.tokens) - int(self._env.now) for limit in self._limits)])
-
-    def _look(self) -> None:
-        """See when the head of the line can pass, and let it have its turn then."""
-        self._turn = None
-        if self._line:
-            self._turn = turn = Due(self._env)
-            turn.callbacks.append(self._take_turn)
-            turn.schedule(self._room_in(next(iter(self._line))), order.turn(self._number))
-
-    def _take_turn(self, turn: Event) -> None:
-        """Let the head of the line pass if all limits have room, and look at who is the head now."""
-        if turn is not self._turn:  # it was that of a head who has left
-            return
-        if self._room_in(next(iter(self._line))) == 0:
-            self._pass(self._line.popitem(last=False)[0])
-        self._look()
+    def _is_full_for(self, visit: Visit) -> bool:
+        """Say whether so many wait that this visit may not wait as well."""
+        waiting, most = self._waiting, self._lanes[visit.lane].most
+        return sum(waiting.values()) >= visit.queue_most or waiting[visit.lane] >= most
 
     def _outages(self) -> list[Outage]:
         """Give the outages that this instant lies in, in the order of their starts."""
@@ -178,21 +166,33 @@ class Endpoint:
 
 def endpoints(env: Environment, itinerary: Itinerary, conditions: Conditions) -> list[Endpoint]:
     """Make the endpoints of a run from the columns of its first itinerary."""
-    limits = limits_of_stations(conditions)
-    outages: list[list[Outage]] = [[] for _ in limits]
-    columns = (conditions.outage_start_ns, conditions.outage_end_ns, conditions.outage_slowdown)
-    for station, *outage in zip(conditions.outage_station.tolist(), *(c.tolist() for c in columns), strict=True):
-        outages[station].append(Outage(*outage))
-    return [
-        Endpoint(
+    lanes = lanes_of(itinerary)
+    limits, outages = limits_of_gates(conditions, lanes), _outages_of_stations(conditions)
+    found = []
+    for number, mine in enumerate(lanes_of_stations(lanes, itinerary)):
+        fair = bool(lanes.fair[number])
+        endpoint = Endpoint(
             env,
-            number,
-            servers,
-            limits=limits[number],
+            int(itinerary.servers[number]),
+            lanes=mine,
             outages=outages[number],
             balance=Balance(int(conditions.budget[number]), int(conditions.budget_most[number])),
             cancels=bool(conditions.cancels[number]),
             rejects=bool(conditions.rejects[number]),
+            queue=Room(mine, fair=fair),
         )
-        for number, servers in enumerate(itinerary.servers.tolist())
-    ]
+        endpoint.gate = Gate(env, number, limits[number], Room(mine, fair=fair), endpoint.admit)
+        for lane, kind in mine.items():
+            own = len(itinerary.servers) + lane
+            endpoint.gates[lane] = Gate(env, own, limits[own], Room({lane: kind}, fair=False), endpoint.enter)
+        found.append(endpoint)
+    return found
+
+
+def _outages_of_stations(conditions: Conditions) -> list[list[Outage]]:
+    """Give the outages of each station."""
+    outages: list[list[Outage]] = [[] for _ in conditions.cancels]
+    columns = (conditions.outage_start_ns, conditions.outage_end_ns, conditions.outage_slowdown)
+    for station, *outage in zip(conditions.outage_station.tolist(), *(c.tolist() for c in columns), strict=True):
+        outages[station].append(Outage(*outage))
+    return outages

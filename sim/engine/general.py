@@ -13,13 +13,14 @@ from sim.columns import Ints
 from sim.engine import general_check, general_kernel, kernel
 from sim.engine import general_world as of
 from sim.engine.general_check import Check
-from sim.engine.general_system import laid_out
+from sim.engine.general_system import System, laid_out
 from sim.engine.general_world import Legs, Log, World
 from sim.engine.kernel import DONE, FIRST_ARRIVAL, Pending
 from sim.engine.log import LegLog
 from sim.engine.parts import Intake, plain
 from sim.routing.conditions import Conditions
 from sim.routing.itinerary import Itinerary
+from sim.routing.lanes import lanes_of
 
 _ROOM = 256
 _GROWTH = 2
@@ -45,7 +46,7 @@ class General:
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
-        self._system: tuple[Ints, Ints, Ints, Ints] | None = None
+        self._system: System | None = None
         self._pending = Pending(*(np.empty(_ROOM, dtype=np.int64) for _ in range(3)))
         self._size = 0
         self._under_way = _nothing()
@@ -134,8 +135,8 @@ class General:
             part=np.concatenate((old.part[before], np.full(len(came), self._parts, dtype=np.int64))),
             row=np.concatenate((old.row[before], came)),
         )
-        ends = [of.LINE, of.LINE_END, of.QUEUE, of.QUEUE_END]
-        world.stations[:, ends] = _place(world.stations[:, ends], kept)
+        ends = [of.HEAD, of.TAIL]
+        world.bands[:, ends] = _place(world.bands[:, ends], kept)
         self._size = _sift(world)
         rank, row = self._pending.rank[: self._size], self._pending.row[: self._size]
         of_leg = (row >= 0) & ((rank < of.TURNS) | (rank >= FIRST_ARRIVAL))
@@ -169,6 +170,7 @@ def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
         tokens=plain(conditions.tokens),
         ends=plain(conditions.ends),
         stops=plain(conditions.stops),
+        lane=plain(lanes_of(itinerary).lane),
     )
 
 
@@ -211,7 +213,7 @@ def _sift(world: World) -> int:
     outcome = log.outcome[leg]
     matters[gives_up] = (outcome >= of.IN_LINE) | ((outcome == of.TIMED_OUT) & (log.ended[leg] == time[gives_up]))
     turn = np.flatnonzero((rank >= of.TURNS) & (rank < FIRST_ARRIVAL))
-    matters[turn] = world.stations[row[turn], of.TURN] == time[turn]
+    matters[turn] = world.gates[row[turn], of.TURN] == time[turn]
     left = np.flatnonzero(matters)
     left = left[np.lexsort((rank[left], time[left]))]  # what is sorted is a heap
     for column in pending:

@@ -7,6 +7,7 @@ It lets pass only what `Itinerary.check` lets pass. What does not is left to tha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import is_
 from typing import Any, Final
 
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from sim.columns import Ints
 from sim.engine import kernel
 from sim.engine.general_world import Legs
+from sim.engine.parts import plain
 from sim.routing.conditions import SHARED_COLUMNS, Conditions
 from sim.routing.itinerary import Itinerary
+from sim.routing.lanes import SHARED_LANE_COLUMNS, lanes_of
 
 _NO_LIMIT: Final = 2**62
 _FLAGS: Final = frozenset({"heeds", "fails", "ends", "stops"})
@@ -27,7 +30,7 @@ _at: Any = np.uintp
 
 
 @_njit(**kernel.options())
-def _valid(legs, is_named, most):
+def _valid(legs, lane_station, is_named, most):
     """Count the legs of the request that has most, if the conditions of legs keep their contract; else give -1.
 
     Notes the most tokens and the longest time that a leg of each station has.
@@ -47,6 +50,10 @@ def _valid(legs, is_named, most):
         sound = sound and 0 <= legs.delay[here] < _NO_LIMIT
         sound = sound and 1 <= legs.patience[here] <= _NO_LIMIT and 1 <= legs.timeout[here] <= _NO_LIMIT
         sound = sound and 0 <= legs.queue_most[here] <= _NO_LIMIT and 0 <= legs.tokens[here] <= _NO_LIMIT
+        lane = legs.lane[here]
+        if lane < 0 or lane >= len(lane_station):
+            return -1
+        sound = sound and lane_station[_at(lane)] == legs.station[here]
         station = _at(legs.station[here])
         most[station, 0] = max(most[station, 0], legs.tokens[here])
         most[station, 1] = max(most[station, 1], legs.service[here])
@@ -74,16 +81,21 @@ class Check:
             return None
         if len({len(column) for column in legs}) != 1:
             return None
+        lane_station = plain(lanes_of(itinerary).lane_station)
+        if lane_station.dtype != np.int64 or lane_station.ndim != 1:
+            return None
         most = np.zeros((len(servers), 2), dtype=np.int64)
         is_named = np.zeros(itinerary.legs, dtype=np.bool_)
-        plain = kernel.Legs(legs.request, legs.stage, legs.station, legs.service)
-        longest = int(_valid(legs, is_named, most)) if kernel.valid(arrival, servers, plain) else -1
+        four = kernel.Legs(legs.request, legs.stage, legs.station, legs.service)
+        longest = int(_valid(legs, lane_station, is_named, most)) if kernel.valid(arrival, servers, four) else -1
         return longest if longest >= 0 and self._fits(itinerary, most) else None
 
     def _fits(self, itinerary: Itinerary, most: Ints) -> bool:
         """Say whether stations, limits and outages keep the contract for legs that have this at most."""
         conditions = itinerary.conditions
         tables = [itinerary.servers, *(getattr(conditions, name) for name in SHARED_COLUMNS)]
+        if conditions is not None and conditions.lanes is not None:
+            tables += [getattr(conditions.lanes, name) for name in SHARED_LANE_COLUMNS]
         known = len(tables) == len(self._tables) and all(map(is_, tables, self._tables))
         if known and np.all(most <= self._most):
             return True
@@ -116,6 +128,7 @@ def _with_a_leg_each(itinerary: Itinerary, most: Ints) -> Itinerary:
         **dict.fromkeys(("heeds", "fails", "ends", "stops"), no),
     }
     shared = {name: getattr(itinerary.conditions, name) for name in SHARED_COLUMNS}
+    lanes = lanes_of(itinerary)
     return Itinerary(
         arrival_ns=np.zeros(1, dtype=np.int64),
         servers=itinerary.servers,
@@ -123,7 +136,7 @@ def _with_a_leg_each(itinerary: Itinerary, most: Ints) -> Itinerary:
         leg_stage=zero,
         leg_station=number,
         leg_service_ns=np.maximum(most[:, 1], 1),
-        conditions=Conditions(**legs, **shared),
+        conditions=Conditions(**legs, **shared, lanes=replace(lanes, lane=np.searchsorted(lanes.lane_station, number))),
     )
 
 

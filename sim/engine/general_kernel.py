@@ -19,21 +19,20 @@ from zlib import crc32
 import numpy as np
 from numba import njit
 
+from sim.engine import general_lanes as lanes
 from sim.engine import general_rules as rules
 from sim.engine import kernel
-from sim.engine.general_rules import call, part
+from sim.engine.general_lanes import call, part
 from sim.engine.general_world import (
     ABANDONED,
     BUSY,
     CANCELS,
     GIVING_UP,
     GROW,
+    IN_LANE,
     IN_LINE,
     IN_QUEUE,
     JOINING,
-    LIMITS,
-    LIMITS_END,
-    LINE,
     MET,
     MOST,
     NEED,
@@ -41,7 +40,6 @@ from sim.engine.general_world import (
     NUMBER,
     OPEN,
     OVER,
-    QUEUE,
     REJECTED,
     REQUESTS,
     ROW,
@@ -50,7 +48,6 @@ from sim.engine.general_world import (
     TIMED_OUT,
     TURN,
     TURNS,
-    WAITING,
     WELL,
 )
 from sim.engine.kernel import DONE, FIRST_ARRIVAL
@@ -67,19 +64,6 @@ def _behind_request(legs, row):
     while row < len(legs.request) and legs.request[_at(row)] == request:
         row += 1
     return row
-
-
-@part
-def _forget_who_left(world, station, first, waits):
-    """Take those who left out of a line or queue, so that the rest of what is known of them can be let go of."""
-    stations, behind, outcome = world.stations, world.behind, world.log.outcome
-    leg = rules.next_of(stations[station, first], behind, outcome, waits)
-    stations[station, first] = leg
-    while leg >= 0:
-        then = rules.next_of(behind[_at(leg)], behind, outcome, waits)
-        behind[_at(leg)] = then
-        stations[station, first + 1] = leg
-        leg = then
 
 
 @part
@@ -191,52 +175,64 @@ def _give_up(world, leg, now):
     outcome = log.outcome[row]
     if outcome == TIMED_OUT and log.ended[row] == now:
         return number if stations[station, CANCELS] and stations[station, SERVERS] > 0 else -1, leg
-    if outcome not in (IN_LINE, IN_QUEUE):
+    if outcome not in (IN_LANE, IN_LINE, IN_QUEUE):
         return -1, -1
+    lane = _at(rules.pick(world.carried.lane, world.legs.lane, leg))
+    gate = station if outcome == IN_LINE else lanes.gate_of(world, lane)
+    was_head = outcome != IN_QUEUE and lanes.head(world, gate, outcome) == leg
     log.started[row] = now
     log.ended[row] = now
     log.outcome[row] = ABANDONED
-    stations[station, WAITING] -= 1
-    if outcome == IN_LINE and stations[station, LINE] == leg:
-        stations[station, LINE] = rules.next_of(leg, world.behind, log.outcome, IN_LINE)
-        rules.look(world, station, now)
+    rules.count(world, station, lane, -1)
+    if was_head:
+        rules.look(world, gate, now)
     return -1, leg
 
 
 @call
-def _turn(world, station, now):
+def _turn(world, gate, now):
     """Let the head of a line pass if all limits have room, and look when the next will. Gives who starts, or -1."""
-    log, stations = world.log, world.stations
     starts = -1
-    stations[station, TURN] = NEVER
-    leg = stations[station, LINE]
-    first, end = stations[station, LIMITS], stations[station, LIMITS_END]
+    world.gates[gate, TURN] = NEVER
+    waits = lanes.waits_in(world, gate)
+    leg = lanes.head(world, gate, waits)
     tokens = rules.pick(world.carried.tokens, world.legs.tokens, leg)
-    if rules.wait_for_room(world.limits, world.limits_of, first, end, tokens, now) == 0:
-        rules.take(world.limits, world.limits_of, first, end, tokens, now)
-        log.outcome[_at(leg)] = IN_QUEUE
-        stations[station, LINE] = rules.next_of(leg, world.behind, log.outcome, IN_LINE)
-        servers = stations[station, SERVERS]
-        if servers == 0 or stations[station, BUSY] < servers:
-            stations[station, WAITING] -= 1
-            starts = leg
-        else:
-            rules.append(stations, world.behind, QUEUE, station, leg)
-    rules.look(world, station, now)
+    if rules.wait_for_room(world, gate, tokens, now) == 0:
+        lanes.pop(world, gate, waits)
+        starts = _through(world, gate, leg, tokens, now)
+    rules.look(world, gate, now)
     return starts
+
+
+@part
+def _through(world, gate, leg, tokens, now):
+    """Let a leg go through a gate at which it waited, and on as far as it comes. Gives it if a server takes it."""
+    station = _at(rules.pick(world.carried.station, world.legs.station, leg))
+    lane = _at(rules.pick(world.carried.lane, world.legs.lane, leg))
+    if gate != station:
+        rules.take(world, gate, tokens, now)
+        if rules.has_limits(world, station) and (
+            lanes.head(world, station, IN_LINE) >= 0 or rules.wait_for_room(world, station, tokens, now) > 0
+        ):
+            rules.stand_in_station_line(world, station, lane, leg, now)
+            return -1
+    rules.pass_station(world, station, lane, tokens, now)
+    servers = world.stations[station, SERVERS]
+    if servers == 0 or world.stations[station, BUSY] < servers:
+        world.log.outcome[_at(leg)] = IN_QUEUE
+        rules.count(world, station, lane, -1)
+        return leg
+    rules.queue_up(world, station, lane, leg)
+    return -1
 
 
 @part
 def _free(world, station):
     """Let a server of a station go to the next waiter. Gives who that is, or -1."""
-    stations = world.stations
-    stations[station, BUSY] -= 1
-    leg = rules.next_of(stations[station, QUEUE], world.behind, world.log.outcome, IN_QUEUE)
-    if leg < 0:
-        stations[station, QUEUE] = -1
-        return leg
-    stations[station, QUEUE] = world.behind[_at(leg)]
-    stations[station, WAITING] -= 1
+    world.stations[station, BUSY] -= 1
+    leg = lanes.pop(world, lanes.queue_of(world, station), IN_QUEUE)
+    if leg >= 0:
+        rules.count(world, station, _at(rules.pick(world.carried.lane, world.legs.lane, leg)), -1)
     return leg
 
 
@@ -256,7 +252,8 @@ def _play(arrival, world, before, is_last, first_request):
             break
         if now >= before and not is_last:
             break
-        # Each leg of the request schedules two events at most, and so does the waiter who gets the server.
+        # Each leg of the request schedules two events at most, and so does the waiter who gets the server; a turn may
+        # bring two more.
         at[NEED] = size + 2 * at[MOST] + 4
         if at[NEED] > len(pending.time):
             at[NUMBER], at[ROW] = number, row
@@ -286,7 +283,7 @@ def _play(arrival, world, before, is_last, first_request):
             elif rank < TURNS:
                 joins = came
             elif rank < FIRST_ARRIVAL:
-                if world.stations[_at(came), TURN] == now:
+                if world.gates[_at(came), TURN] == now:
                     starts = _turn(world, _at(came), now)
             else:
                 begins = came
@@ -311,9 +308,8 @@ def _play(arrival, world, before, is_last, first_request):
             row = _behind_request(legs, row)
         number += 1
     at[NUMBER], at[ROW] = number, row
-    for station in range(len(world.stations)):
-        for first, waits in ((LINE, IN_LINE), (QUEUE, IN_QUEUE)):
-            _forget_who_left(world, _at(station), first, waits)
+    for place in range(len(world.places)):
+        lanes.forget_who_left(world, _at(place))
     return DONE
 
 
@@ -335,7 +331,7 @@ def _made_of(sources: int) -> Any:
     return advance
 
 
-_FILES = ("kernel", "general_world", "general_rules", "general_kernel")
+_FILES = ("kernel", "general_world", "general_lanes", "general_rules", "general_kernel")
 
 
 def _sources() -> int:

@@ -14,12 +14,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from sim.engine import general_lanes as lanes
 from sim.engine import kernel
+from sim.engine.general_lanes import call, part
 from sim.engine.general_world import (
     AS_USUAL,
     BALANCE,
+    BAND,
     BUDGET,
     BUDGET_MOST,
     BURST,
@@ -30,20 +32,23 @@ from sim.engine.general_world import (
     FAILED,
     FROM,
     GIVING_UP,
+    IN_LANE,
     IN_LINE,
     IN_QUEUE,
     IS_DOWN,
+    IS_FAIR,
+    LANE_BAND,
+    LANE_MOST,
+    LANE_WAITING,
     LEVEL,
     LIMITS,
     LIMITS_END,
-    LINE,
     NEVER,
     NO_LIMIT,
     NOT_TRIED,
     OFFSET,
     PER,
     PERIOD,
-    QUEUE,
     REJECTED,
     REJECTS,
     SERVERS,
@@ -59,11 +64,6 @@ from sim.engine.general_world import (
     WELL,
 )
 from sim.engine.kernel import FIRST_RANK, LATEST
-
-_njit: Any = njit  # its types know neither `_nrt` nor `forceinline`
-call = _njit(**kernel.INSIDE)
-part = _njit(**kernel.INSIDE, forceinline=True)
-"""Parts are put where they are used; what happens less often is called, as it takes long to compile in place."""
 
 _at: Any = np.uintp
 """Marks an index that is not negative, as in the other loop."""
@@ -106,22 +106,26 @@ def _level(limits, limit, now):
 
 
 @part
-def wait_for_room(limits, limits_of, first, end, tokens, now):
-    """Say for how long some limit will not have room for a leg if nobody else comes; 0 if all have it."""
-    wait = 0
-    for place in range(first, end):
-        limit = _at(limits_of[_at(place)])
+def wait_for_room(world, gate, tokens, now):
+    """Say for how long some limit of a gate will not have room for a leg if nobody else comes; 0 if all have it."""
+    limits, wait = world.limits, 0
+    for place in range(world.gates[gate, LIMITS], world.gates[gate, LIMITS_END]):
+        limit = _at(world.limits_of[_at(place)])
         wait = max(wait, _level(limits, limit, now) + _cost(limits, limit, tokens) - limits[limit, BURST])
     return wait
 
 
 @part
-def take(limits, limits_of, first, end, tokens, now):
-    """Take from all limits what a leg costs."""
-    for place in range(first, end):
-        limit = _at(limits_of[_at(place)])
-        limits[limit, LEVEL] = _level(limits, limit, now) + _cost(limits, limit, tokens)
+def take(world, gate, tokens, now):
+    """Take from all limits of a gate what a leg costs; give the most that it takes from any."""
+    limits, most = world.limits, 0
+    for place in range(world.gates[gate, LIMITS], world.gates[gate, LIMITS_END]):
+        limit = _at(world.limits_of[_at(place)])
+        cost = _cost(limits, limit, tokens)
+        limits[limit, LEVEL] = _level(limits, limit, now) + cost
         limits[limit, SINCE] = now
+        most = max(most, cost)
+    return most
 
 
 @part
@@ -141,39 +145,76 @@ def _is_down(stations, weather, station, now):
 
 
 @part
-def append(stations, behind, first, station, leg):
-    """Put a leg at the end of the line or queue of a station, whose first is in field `first` and whose last behind."""
-    behind[_at(leg)] = -1
-    if stations[station, first] < 0:
-        stations[station, first] = leg
-    else:
-        behind[_at(stations[station, first + 1])] = leg
-    stations[station, first + 1] = leg
-
-
-@part
-def next_of(leg, behind, outcome, waits):
-    """Find who waits from `leg` on: those who left are passed over."""
-    while leg >= 0 and outcome[_at(leg)] != waits:
-        leg = behind[_at(leg)]
-    return leg
+def has_limits(world, gate):
+    """Say whether a gate has any limits."""
+    return world.gates[gate, LIMITS] < world.gates[gate, LIMITS_END]
 
 
 @call
-def look(world, station, now):
-    """Schedule the turn of the head of a line."""
-    old, new, stations, at = world.carried, world.legs, world.stations, world.at
-    leg = stations[station, LINE]
+def look(world, gate, now):
+    """Schedule the turn of the head of a gate's line."""
+    old, new, gates = world.carried, world.legs, world.gates
+    leg = lanes.head(world, gate, lanes.waits_in(world, gate))
     if leg < 0:
-        stations[station, TURN] = NEVER
+        gates[gate, TURN] = NEVER
         return
-    first, end = stations[station, LIMITS], stations[station, LIMITS_END]
-    wait = wait_for_room(world.limits, world.limits_of, first, end, pick(old.tokens, new.tokens, leg), now)
+    wait = wait_for_room(world, gate, pick(old.tokens, new.tokens, leg), now)
     if now > LATEST - wait:
-        stations[station, TURN] = NEVER
-    elif stations[station, TURN] != now + wait:  # else it is scheduled: for the head that has just left
-        stations[station, TURN] = now + wait
-        schedule(world.pending, at, now, wait, TURNS + np.int64(station), np.int64(station))
+        gates[gate, TURN] = NEVER
+    elif gates[gate, TURN] != now + wait:  # else it is scheduled: for one who was the head before
+        gates[gate, TURN] = now + wait
+        schedule(world.pending, world.at, now, wait, TURNS + np.int64(gate), np.int64(gate))
+
+
+@part
+def count(world, station, lane, by):
+    """Count who waits at a station and by a lane."""
+    world.stations[station, WAITING] += by
+    world.lanes[lane, LANE_WAITING] += by
+
+
+@part
+def pass_station(world, station, lane, tokens, now):
+    """Let a leg take from the limits of its station."""
+    cost = take(world, station, tokens, now)
+    if world.places[station, IS_FAIR]:
+        lanes.pay(world, station, _band(world, station, lane), cost)
+
+
+@part
+def queue_up(world, station, lane, leg):
+    """Let a leg wait for a server."""
+    world.log.outcome[_at(leg)] = IN_QUEUE
+    lanes.append(world, _band(world, lanes.queue_of(world, station), lane), leg)
+
+
+@part
+def _band(world, place, lane):
+    """Give the band of a place at a station in which the legs of a lane wait."""
+    return _at(world.places[place, BAND] + world.lanes[lane, LANE_BAND])
+
+
+@part
+def stand_in_line(world, gate, band, leg, now):
+    """Let a leg wait before limits."""
+    waits = lanes.waits_in(world, gate)
+    world.log.outcome[_at(leg)] = waits
+    lanes.append(world, band, leg)
+    if lanes.head(world, gate, waits) == leg:
+        look(world, gate, now)
+
+
+@call
+def stand_in_station_line(world, station, lane, leg, now):
+    """Let a leg wait before the limits of its station."""
+    stand_in_line(world, station, _band(world, station, lane), leg, now)
+
+
+@call
+def stand_in_lane(world, lane, leg, now):
+    """Let a leg wait before the limits of its lane."""
+    gate = lanes.gate_of(world, lane)
+    stand_in_line(world, gate, _at(world.places[gate, BAND]), leg, now)
 
 
 @part
@@ -187,6 +228,9 @@ def start(world, leg, now):
     if limited:
         stations[station, BUSY] += 1
     service = pick(old.service, new.service, leg)
+    queue = lanes.queue_of(world, station)
+    if world.places[queue, IS_FAIR]:
+        lanes.pay(world, queue, _band(world, queue, _at(pick(old.lane, new.lane, leg))), service)
     if stations[station, WEATHER_END] > 0:
         service = service * world.weather[_weather(stations, world.weather, station, now), SLOWDOWN] // AS_USUAL
     number = number_of(world.numbers, at, leg)
@@ -231,17 +275,28 @@ def join(world, leg, now):
                 outcome = DENIED
             else:
                 stations[station, BALANCE] -= AS_USUAL
-    passes, starts = True, True
+    lane = _at(pick(old.lane, new.lane, leg))
+    gate = lanes.gate_of(world, lane)
+    tokens = pick(old.tokens, new.tokens, leg)
+    is_limited = has_limits(world, station)
+    enters, passes, starts = True, True, True
     if outcome == NOT_TRIED and _is_down(stations, world.weather, station, now):
         outcome = FAILED
-    first, end = stations[station, LIMITS], stations[station, LIMITS_END]
     if outcome == NOT_TRIED:
-        if first < end:
-            wait = wait_for_room(world.limits, world.limits_of, first, end, pick(old.tokens, new.tokens, leg), now)
-            passes = wait == 0 and stations[station, LINE] < 0
+        if has_limits(world, gate):
+            wait = wait_for_room(world, gate, tokens, now)
+            enters = wait == 0 and lanes.head(world, gate, IN_LANE) < 0
+        passes = enters
+        if is_limited:
+            ahead = wait_for_room(world, station, tokens, now)
+            passes = enters and ahead == 0 and lanes.head(world, station, IN_LINE) < 0
+            wait = max(wait, ahead)
         servers = stations[station, SERVERS]
         starts = passes and (servers == 0 or stations[station, BUSY] < servers)
-        if not starts and stations[station, WAITING] >= pick(old.queue_most, new.queue_most, leg):
+        if not starts and (
+            stations[station, WAITING] >= pick(old.queue_most, new.queue_most, leg)
+            or world.lanes[lane, LANE_WAITING] >= world.lanes[lane, LANE_MOST]
+        ):
             outcome, wait = REJECTED, 0
         elif not passes and stations[station, REJECTS]:
             outcome = REJECTED
@@ -250,21 +305,21 @@ def join(world, leg, now):
         log.ended[row] = now
         log.outcome[row] = outcome
         return wait
-    if passes and first < end:
-        take(world.limits, world.limits_of, first, end, pick(old.tokens, new.tokens, leg), now)
+    if enters:
+        take(world, gate, tokens, now)
+    if passes and is_limited:
+        pass_station(world, station, lane, tokens, now)
     if starts:
         start(world, leg, now)
         return -1
-    stations[station, WAITING] += 1
+    count(world, station, lane, 1)
     span = min(pick(old.patience, new.patience, leg), pick(old.timeout, new.timeout, leg))
     if span < NO_LIMIT:
         schedule(world.pending, at, now, span, GIVING_UP + number_of(world.numbers, at, leg), leg)
     if passes:
-        log.outcome[row] = IN_QUEUE
-        append(stations, world.behind, QUEUE, station, leg)
+        queue_up(world, station, lane, leg)
+    elif enters:
+        stand_in_station_line(world, station, lane, leg, now)
     else:
-        log.outcome[row] = IN_LINE
-        append(stations, world.behind, LINE, station, leg)
-        if stations[station, LINE] == leg:
-            look(world, station, now)
+        stand_in_lane(world, lane, leg, now)
     return -1

@@ -30,18 +30,33 @@ DENIED: Final = 6
 """Outcomes as in `sim.routing.conditions`. A leg that a server has taken has the outcome that it will have."""
 IN_LINE: Final = 100
 IN_QUEUE: Final = 101
-"""Meanwhile: a leg waits for its turn at the limits, or for a server."""
+IN_LANE: Final = 102
+"""Meanwhile: a leg waits for its turn at the limits of its station, for a server, or at the limits of its lane."""
 
 NUMBER, ROW, SIZE, MOST, NEED, OFFSET, REQUESTS = range(7)
 AT_FIELDS: Final = 7
 """Where the loop is: next request to arrive and its row; size of the heap; most legs of one request; room that the heap
 should have; what to add to a new leg's row for its number in the run; requests carried."""
 
-SERVERS, BUSY, WAITING, LINE, LINE_END, QUEUE, QUEUE_END, TURN = range(8)
-BALANCE, BUDGET, BUDGET_MOST, CANCELS, REJECTS, LIMITS, LIMITS_END, WEATHER, WEATHER_END = range(8, 17)
-STATION_FIELDS: Final = 17
-"""Of a station: servers, how many are busy, legs that wait; first and last leg of the line at its limits and of the
-queue for its servers; when its next turn is; its retry balance; where its limits and its outages are."""
+SERVERS, BUSY, WAITING, BALANCE, BUDGET, BUDGET_MOST, CANCELS, REJECTS, WEATHER, WEATHER_END = range(10)
+STATION_FIELDS: Final = 10
+"""Of a station: servers, how many are busy, legs that wait; its retry balance; where its outages are."""
+
+TURN, LIMITS, LIMITS_END = range(3)
+GATE_FIELDS: Final = 3
+"""Of a gate: when its next turn is, and where its limits are."""
+
+BAND, BAND_END, IS_FAIR = range(3)
+PLACE_FIELDS: Final = 3
+"""Of a place where legs wait: where its bands are, in the order in which they go first, or whether by their leads."""
+
+HEAD, TAIL, LEAD, STRIDE = range(4)
+BAND_FIELDS: Final = 4
+"""Of a band: its first and last leg, how far it is ahead of virtual time, and what a cost is multiplied by."""
+
+LANE_WAITING, LANE_MOST, LANE_BAND = range(3)
+LANE_FIELDS: Final = 3
+"""Of a lane: legs that wait, how many may; and which of the bands of its station's places its legs wait in."""
 
 BY_TOKENS, PERIOD, PER, BURST, LEVEL, SINCE = range(6)
 LIMIT_FIELDS: Final = 6
@@ -74,6 +89,7 @@ class Legs(NamedTuple):
     tokens: Ints
     ends: Bools
     stops: Bools
+    lane: Ints
 
 
 class Log(NamedTuple):
@@ -92,8 +108,8 @@ class World(NamedTuple):
 
     `follower` is the next leg of a leg's chain, once its stage has begun, and `behind` who waits behind it, while it
     waits; -1 if nobody. `numbers` are those of the carried legs in the whole run. An event of `pending` comes with a
-    leg, or with -1 - station if it frees a server and is nobody's end; a turn comes with its station, and the arrival
-    of a carried request with its first leg.
+    leg, or with -1 - station if it frees a server and is nobody's end; a turn comes with its gate, and the arrival of a
+    carried request with its first leg. `gates`, `places` and `bands` are explained in `sim.engine.general_lanes`.
     """
 
     carried: Legs
@@ -103,6 +119,10 @@ class World(NamedTuple):
     behind: Ints
     requests: Ints
     stations: Ints
+    lanes: Ints
+    gates: Ints
+    places: Ints
+    bands: Ints
     limits: Ints
     limits_of: Ints
     weather: Ints

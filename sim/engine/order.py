@@ -2,9 +2,9 @@
 
 At one instant completions come first, in the order of their legs' rows (which is request, then leg), and arrivals last,
 in the order of their requests. Where there are conditions, those who give up come after the completions, then those who
-join after a delay, each in the order of their legs, then the turns at limits, in the order of their stations. The rank
-is computed from data alone: never from insertion order, chance or an address, so engines that schedule in different
-orders still agree, and a seed gives one log on any machine.
+join after a delay, each in the order of their legs, then the turns at limits: of stations in their order, then of
+lanes. The rank is computed from data alone: never from insertion order, chance or an address, so engines that schedule
+in different orders still agree, and a seed gives one log on any machine.
 
 On a completion the freed server goes to the next waiter of its station first; only then does the request that freed it
 move on, and so joins a queue behind those who were there.
@@ -21,7 +21,7 @@ GIVING_UP: Final = 2**60
 JOINING: Final = 2**61
 """Rank of leg 0 joining after a delay: beyond all who give up."""
 TURNS: Final = 2**61 + 2**60
-"""Rank of the turn at the limits of station 0: beyond all who join after a delay."""
+"""Rank of the turn at the first limits, those of station 0: beyond all who join after a delay."""
 ARRIVALS: Final = 2**62
 """Rank of the first arrival: beyond all else."""
 
@@ -41,9 +41,9 @@ def joining(row: int) -> int:
     return JOINING + row
 
 
-def turn(station: int) -> int:
-    """Rank of the moment at which the limits of a station may have room for the head of its line."""
-    return TURNS + station
+def turn(gate: int) -> int:
+    """Rank of the moment at which limits may have room for the head of their line: of stations first, then of lanes."""
+    return TURNS + gate
 
 
 def arrival(request: int) -> int:

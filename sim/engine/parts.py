@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sim.columns import Ints
 from sim.routing.conditions import SHARED_COLUMNS, Conditions
 from sim.routing.itinerary import Itinerary
+from sim.routing.lanes import SHARED_LANE_COLUMNS
 
 T = TypeVar("T", bound=np.generic)
 
@@ -54,7 +55,12 @@ class Intake:
 
 def _shared(conditions: Conditions | None) -> dict[str, bytes]:
     """Give what all itineraries of a run have in common, to be compared."""
-    return {} if conditions is None else {name: getattr(conditions, name).tobytes() for name in SHARED_COLUMNS}
+    if conditions is None:
+        return {}
+    found = {name: getattr(conditions, name).tobytes() for name in SHARED_COLUMNS}
+    if conditions.lanes is not None:
+        found |= {name: getattr(conditions.lanes, name).tobytes() for name in SHARED_LANE_COLUMNS}
+    return found
 
 
 def plain(column: NDArray[T]) -> NDArray[T]:

@@ -12,6 +12,7 @@ from sim.experiment.document import Place, did_you_mean, dotted
 from sim.experiment.expectations import threshold_issues
 from sim.experiment.inputs import trace_places, written_files
 from sim.experiment.measured import lengths_are_measured, unfit_lengths
+from sim.experiment.segment_names import idle_orders, segment_issues
 from sim.experiment.spec import MOST_REQUESTS
 from sim.routing.dependence import out_of_reach
 from sim.routing.patterns.cascade import Cascade
@@ -43,6 +44,8 @@ def cross_check(experiment: Experiment) -> list[Issue]:
         *_files(experiment),
         *_models(experiment),
         *_fleet(experiment),
+        *idle_orders(experiment),
+        *_lanes(experiment),
         *_roles(experiment),
         *_patterns(experiment),
         *_baseline(experiment),
@@ -95,7 +98,7 @@ def _fleet(experiment: Experiment) -> Iterator[Issue]:
             message = f"on_limit is {model.limits.on_limit} here and {shared.on_limit} at the provider"
             yield _issue(experiment, (*place, "limits"), message, "one call cannot be rejected and queued: choose one")
         counted = [
-            limits.reserved_output_tokens for limits in (model.limits, shared) if limits and limits.tokens_per_minute
+            limits.reserved_output_tokens for limits in (model.limits, shared) if limits and limits.counts_tokens
         ]
         if len(set(counted)) > 1:
             message = "reserved_output_tokens differ between the model and its provider"
@@ -164,6 +167,13 @@ def _segments(experiment: Experiment, place: Place, pattern: Pattern) -> Iterato
         for name in [name for name in rule.when if isinstance(signals.get(name), SegmentOfRequest)]:
             for label in [label for label in rule.when[name] if label not in known]:
                 yield _unknown(experiment, (*place, number, "when", name), "segment", label, known)
+
+
+def _lanes(experiment: Experiment) -> Iterator[Issue]:
+    """Yield what is wrong with segments in the fleet, where they are known before traces are read."""
+    segments = list(experiment.spec.workload.segments)
+    if segments or not _all_traces(experiment):
+        yield from segment_issues(experiment, segments or ["all"])
 
 
 def _baseline(experiment: Experiment) -> Iterator[Issue]:

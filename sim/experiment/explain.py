@@ -158,7 +158,8 @@ def explain(experiment: Experiment) -> Explanation:
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
         loads += _loads(scene, pattern.name, plan, rate)
-        own = ceilings(pattern.name, plan, scene.spec.fleet, scene.spec.providers, rate)
+        fleet, providers = scene.spec.fleet, scene.spec.providers
+        own = ceilings(pattern.name, plan, requests, fleet=fleet, providers=providers, rate_per_s=rate)
         limits += own
         words.append(in_words(pattern.name, own, rate))
     return Explanation(

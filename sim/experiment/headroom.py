@@ -18,6 +18,7 @@ from sim.fleet import Model, Provider
 from sim.fleet.capacity import servers_of
 from sim.fleet.limits import MINUTE_NS, Limits
 from sim.routing.plan import Plan
+from sim.workload.requests import Requests
 
 SERVERS: Final = "servers"
 REQUESTS: Final = "requests/min"
@@ -31,7 +32,8 @@ _MINUTE_S: Final = 60.0
 class Ceiling:
     """What one limit allows and what a pattern asks of it.
 
-    `owner` is a model, or ``provider NAME``; `limit` is ``servers``, ``requests/min`` or ``tokens/min``. `allowed` and
+    `owner` is a model, or ``provider NAME``; `limit` is ``servers``, ``requests/min`` or ``tokens/min``, of one
+    segment ``requests/min of NAME``. `allowed` and
     `offered` are in that unit (of servers: Erlang, the mean number that would be busy); `used` is offered over allowed;
     `reached_at_per_s` is the arrival rate of requests at which that is 1.
     """
@@ -52,7 +54,13 @@ def first_tries(plan: Plan) -> Bools:
 
 
 def ceilings(
-    pattern: str, plan: Plan, fleet: Mapping[str, Model], providers: Mapping[str, Provider], rate_per_s: float
+    pattern: str,
+    plan: Plan,
+    requests: Requests,
+    *,
+    fleet: Mapping[str, Model],
+    providers: Mapping[str, Provider],
+    rate_per_s: float,
 ) -> list[Ceiling]:
     """Give every limit that the plan's first tries count against, the one that is reached first in front."""
     found = [
@@ -65,7 +73,7 @@ def ceilings(
             used=rate_per_s * per_request / allowed,
             reached_at_per_s=allowed / per_request,
         )
-        for owner, limit, allowed, per_request in _demands(plan, fleet, providers)
+        for owner, limit, allowed, per_request in _demands(plan, requests, fleet, providers)
         if per_request > 0
     ]
     return sorted(found, key=lambda ceiling: ceiling.reached_at_per_s)
@@ -87,32 +95,35 @@ def _named(ceiling: Ceiling) -> str:
 
 
 def _demands(
-    plan: Plan, fleet: Mapping[str, Model], providers: Mapping[str, Provider]
+    plan: Plan, requests: Requests, fleet: Mapping[str, Model], providers: Mapping[str, Provider]
 ) -> Iterator[tuple[str, str, float, float]]:
     """Yield (owner, limit, what it allows, what a request asks of it on average; per minute where a limit is)."""
-    requests = max(plan.itinerary.requests, 1)
     first = first_tries(plan)
     legs = {name: (plan.leg_model == number) & first for number, name in enumerate(plan.models)}
     for name, mine in legs.items():
         servers = servers_of(fleet[name].capacity)
         if servers:
-            yield name, SERVERS, float(servers), float(plan.itinerary.leg_service_ns[mine].sum()) / _NS / requests
-        yield from _of_limits(name, fleet[name].limits, plan, mine)
+            work_s = float(plan.itinerary.leg_service_ns[mine].sum()) / _NS
+            yield name, SERVERS, float(servers), work_s / max(len(requests), 1)
+        yield from _of_limits(name, fleet[name].limits, plan, requests, mine)
     for name, provider in providers.items():
         of = [mine for model, mine in legs.items() if fleet[model].provider == name]
         if of:
-            yield from _of_limits(f"provider {name}", provider.limits, plan, np.logical_or.reduce(of))
+            yield from _of_limits(f"provider {name}", provider.limits, plan, requests, np.logical_or.reduce(of))
 
 
-def _of_limits(owner: str, limits: Limits | None, plan: Plan, mine: Bools) -> Iterator[tuple[str, str, float, float]]:
+def _of_limits(
+    owner: str, limits: Limits | None, plan: Plan, requests: Requests, mine: Bools
+) -> Iterator[tuple[str, str, float, float]]:
     conditions = plan.itinerary.conditions
     if limits is None or conditions is None:
         return
-    per_minute = _MINUTE_S / max(plan.itinerary.requests, 1)
-    if limits.requests_per_minute is not None:
-        yield owner, REQUESTS, float(limits.requests_per_minute), per_minute * float(mine.sum())
-    if limits.tokens_per_minute is not None:
+    segment = requests.segment[plan.itinerary.leg_request]
+    for name, of_tokens, most in limits.buckets():
+        if name is not None and name not in requests.segments:
+            continue  # a recorded segment that none of the first requests is of
+        of = mine if name is None else mine & (segment == requests.segments.index(name))
         # a call counts for what the bucket holds at most, as in the engine: else it would never be let in
-        most = limits.tokens_per_minute * limits.burst / MINUTE_NS
-        tokens = np.minimum(conditions.tokens[mine], most)
-        yield owner, TOKENS, float(limits.tokens_per_minute), per_minute * float(tokens.sum())
+        asked = np.minimum(conditions.tokens[of], most * limits.burst / MINUTE_NS) if of_tokens else of
+        limit = (TOKENS if of_tokens else REQUESTS) + (f" of {name}" if name is not None else "")
+        yield owner, limit, float(most), float(asked.sum()) * _MINUTE_S / max(len(requests), 1)

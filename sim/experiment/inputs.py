@@ -10,9 +10,11 @@ from sim.columns import Floats
 from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, dotted
 from sim.experiment.measured import lengths_are_measured, measured_calls, place_of_calls, read_calls
+from sim.experiment.segment_names import segment_issues
 from sim.fleet import CallRows
 from sim.units import format_duration
 from sim.workload.arrivals.trace import TraceReplay
+from sim.workload.labels import UNNAMED, recorded_segments
 from sim.workload.requests import Inputs
 from sim.workload.sources import processes_of
 from sim.workload.traces import replay
@@ -116,6 +118,15 @@ def _trace_issues(experiment: Experiment, traces: Mapping[str, Trace]) -> Iterat
                 yield _issue(experiment, place, f"the trace has no {column} and neither has task class {bare[0]!r}")
         yield from _too_short(experiment, name, place, trace)
     yield from _mixed_tokens(experiment, traces)
+    yield from _recorded_segments(experiment, traces)
+
+
+def _recorded_segments(experiment: Experiment, traces: Mapping[str, Trace]) -> Iterator[Issue]:
+    """Yield segments in the fleet that the trace does not record; those of the workload were known before."""
+    workload = experiment.spec.workload
+    if traces and not workload.segments:
+        recorded = recorded_segments(workload, traces)
+        yield from segment_issues(experiment, [UNNAMED] if recorded is None else recorded.names)
 
 
 def _told_twice(experiment: Experiment, place: Place) -> Iterator[Issue]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sim.schema import Spec
 
@@ -12,7 +12,7 @@ UNLIMITED_SERVERS = 0
 
 
 class Concurrency(Spec):
-    """A pool of servers with one first-in-first-out queue."""
+    """A pool of servers with one queue: first come, first served where the model has no other `order`."""
 
     concurrency: Annotated[int, Field(ge=1, le=10_000_000)]
     """Calls served at once by one replica."""
@@ -20,6 +20,18 @@ class Concurrency(Spec):
     """Replicas behind the one queue; each is billed by the hour if the rate card says so."""
     queue: Annotated[int, Field(ge=0, le=10**9)] | None = None
     """Calls that wait at most; one more is rejected (a 429). Any number where not given."""
+    queue_by_segment: dict[str, Annotated[int, Field(ge=0, le=10**9)]] = Field(default_factory=dict)
+    """Calls of a segment that wait at most, beside `queue`: so that no segment fills the queue for all."""
+
+    @model_validator(mode="after")
+    def _segments_are_below_the_whole(self) -> Self:
+        for segment, most in self.queue_by_segment.items():
+            if self.queue is not None and most >= self.queue:
+                raise ValueError(
+                    f"queue_by_segment.{segment} does nothing: no more than {self.queue} calls wait at all; "
+                    "write a smaller number"
+                )
+        return self
 
     @property
     def servers(self) -> int:

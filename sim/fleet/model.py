@@ -11,6 +11,7 @@ from sim.fleet.capacity import Capacity
 from sim.fleet.client import Client
 from sim.fleet.faults import Faults
 from sim.fleet.limits import Limits
+from sim.fleet.order import Order
 from sim.fleet.prices import RateCard
 from sim.fleet.service import Service
 from sim.schema import Spec
@@ -30,6 +31,8 @@ class Model(Spec):
     """How long a call takes once it is taken up."""
     capacity: Capacity = "unlimited"
     """How many calls are served at once."""
+    order: Order = "fifo"
+    """Who goes first where calls wait, for a server or at limits that queue: `fifo` as they come, or by segment."""
     limits: Limits | None = None
     """Requests and tokens accepted a minute."""
     provider: str | None = None
@@ -42,10 +45,11 @@ class Model(Spec):
     """Output tokens relative to the law of the task class (1.3 = 30 % longer answers)."""
 
     def may_refuse(self) -> bool:
-        """Say whether a call may end in anything but an answer, or wait at a limit."""
-        queue = None if self.capacity == "unlimited" else self.capacity.queue
+        """Say whether a call may end in anything but an answer, wait at a limit, or be overtaken."""
+        bounded = self.capacity != "unlimited" and (self.capacity.queue is not None or self.capacity.queue_by_segment)
         return (
-            queue is not None
+            bool(bounded)
+            or self.order != "fifo"
             or self.limits is not None
             or self.provider is not None
             or self.faults != Faults()

@@ -50,6 +50,8 @@ if it `heeds` the w of a rejection and that is longer; at once, within the same 
 **At one instant** completions come first, then those who give up, then those who join after a delay, each in the order
 of their legs; then those whose turn at the limits has come, in the order of stations; then arrivals.
 
+**Classes of callers** have limits of their own and go before others by the rules of `sim.routing.lanes`.
+
 Times of legs: `joined` t; `started` u, or where no server took it the time it ended; `ended`. Legs that were not tried
 have -1 in all three.
 """
@@ -65,6 +67,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from sim.routing.itinerary import Itinerary
+    from sim.routing.lanes import Lanes
 
 NO_LIMIT: Final = 2**62
 """Instead of a time, a length or a budget: as long, as many as it likes."""
@@ -99,6 +102,7 @@ class Conditions:
 
     Numbers are 0 or more where nothing else is said, and `NO_LIMIT` at most; `delay_ns`, the columns of limits and the
     products tokens x period and service x slowdown, where the leg's station has such a limit or outage, stay below it.
+    `lanes` are classes of callers; without any, all are alike.
     """
 
     after: NDArray[np.int64]
@@ -124,6 +128,7 @@ class Conditions:
     outage_start_ns: NDArray[np.int64]
     outage_end_ns: NDArray[np.int64]
     outage_slowdown: NDArray[np.int64]
+    lanes: Lanes | None = None
 
     def check(self, itinerary: Itinerary) -> None:
         """Raise ValueError if the columns break the contract above, or do not fit an itinerary that keeps its own."""
@@ -135,6 +140,8 @@ class Conditions:
         self._check_chains(itinerary)
         self._check_limits(itinerary)
         self._check_outages(itinerary)
+        if self.lanes is not None:
+            self.lanes.check(itinerary)
 
     def _check_shapes(self, itinerary: Itinerary) -> None:
         rows = {
@@ -193,7 +200,7 @@ class Conditions:
             raise ValueError("conditions: the service time of a leg times a slowdown does not fit 62 bits")
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(Conditions))
+_COLUMNS: Final = tuple(field.name for field in fields(Conditions) if field.name != "lanes")
 LEG_COLUMNS: Final = _COLUMNS[:10]
 STATION_COLUMNS: Final = _COLUMNS[10:14]
 LIMIT_COLUMNS: Final = _COLUMNS[14:18]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sim.fleet import Model, Provider
 from sim.fleet.limits import MINUTE_NS, Limits
+from sim.fleet.order import FairOrder, PriorityOrder
 from sim.routing.conditions import NO_LIMIT
 
 _PERMILLE = 1_000
@@ -20,7 +21,7 @@ def station_columns(
 ) -> dict[str, NDArray[Any]]:
     """Give the columns of `Conditions` that belong to stations and limits; station 0 is that of steps."""
     clients = [fleet[name].client for name in models]
-    limits, pairs = _limits(fleet, providers, models)
+    limits, pairs, _ = _limits(fleet, providers, models)
     outages = sorted(_outages(fleet, providers, models))
     columns = np.array(outages, dtype=np.int64).reshape(-1, 4).T
     return {
@@ -51,12 +52,66 @@ def rejects(model: Model, providers: Mapping[str, Provider]) -> bool:
     return any(limits.on_limit == "reject" for limits in limits_of(model, providers))
 
 
+def lane_columns(
+    fleet: Mapping[str, Model], providers: Mapping[str, Provider], models: tuple[str, ...], segments: tuple[str, ...]
+) -> dict[str, NDArray[Any]] | None:
+    """Give the columns of `Lanes` that belong to stations and lanes; None where no model tells segments apart.
+
+    A station that does has one lane for each segment, in their order, and any other has one.
+    """
+    *_, of_segments = _limits(fleet, providers, models)
+    limited = {station for station, _, _ in of_segments}
+    lanes: list[tuple[int, int, int, int]] = [(0, 0, 1, NO_LIMIT)]
+    first: dict[int, int] = {}
+    for station, name in enumerate(models, 1):
+        model = fleet[name]
+        if station in limited or _tells_apart(model):
+            first[station] = len(lanes)
+            lanes += [(station, *_lane(model, segment)) for segment in segments]
+        else:
+            lanes.append((station, 0, 1, NO_LIMIT))
+    if not first:
+        return None
+    pairs = [
+        (first[station] + segments.index(segment), limit)
+        for station, segment, limit in of_segments
+        if segment in segments
+    ]
+    station, rank, stride, most = (column.copy() for column in np.array(lanes, dtype=np.int64).T)
+    return {
+        "lane_station": station,
+        "lane_rank": rank,
+        "lane_stride": stride,
+        "lane_most": most,
+        "fair": np.array([False, *(isinstance(fleet[name].order, FairOrder) for name in models)]),
+        "lane_limit": np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2),
+    }
+
+
+def _tells_apart(model: Model) -> bool:
+    """Say whether the queue of a model is not the same for all segments."""
+    return model.order != "fifo" or (model.capacity != "unlimited" and bool(model.capacity.queue_by_segment))
+
+
+def _lane(model: Model, segment: str) -> tuple[int, int, int]:
+    """Give the rank and the stride of a segment, and how many of its calls wait at most."""
+    order, capacity = model.order, model.capacity
+    most = NO_LIMIT if capacity == "unlimited" else capacity.queue_by_segment.get(segment, NO_LIMIT)
+    rank = order.rank(segment) if isinstance(order, PriorityOrder) else 0
+    stride = order.stride(segment) if isinstance(order, FairOrder) else 1
+    return rank, stride, most
+
+
 def _limits(
     fleet: Mapping[str, Model], providers: Mapping[str, Provider], models: tuple[str, ...]
-) -> tuple[list[tuple[bool, int, int]], list[tuple[int, int]]]:
-    """Give all limits as (of tokens, how many a minute, burst in ns), and pairs of a station and a limit."""
+) -> tuple[list[tuple[bool, int, int]], list[tuple[int, int]], list[tuple[int, str, int]]]:
+    """Give all limits as (of tokens, how many a minute, burst in ns), and whom they limit.
+
+    That is pairs of a station and a limit, and triples of a station, a segment and a limit.
+    """
     limits: list[tuple[bool, int, int]] = []
     pairs: list[tuple[int, int]] = []
+    of_segments: list[tuple[int, str, int]] = []
     stations = list(enumerate(models, 1))
     groups = [(fleet[model].limits, [station]) for station, model in stations]
     for name, provider in providers.items():
@@ -64,11 +119,13 @@ def _limits(
     for group, of in groups:
         if group is None:
             continue
-        for of_tokens, most in ((False, group.requests_per_minute), (True, group.tokens_per_minute)):
-            if most is not None:
+        for segment, of_tokens, most in group.buckets():
+            if segment is None:
                 pairs += [(station, len(limits)) for station in of]
-                limits.append((of_tokens, most, group.burst))
-    return limits, pairs
+            else:
+                of_segments += [(station, segment, len(limits)) for station in of]
+            limits.append((of_tokens, most, group.burst))
+    return limits, pairs, of_segments
 
 
 def _outages(

@@ -20,8 +20,9 @@ from sim.columns import Bools, Ints
 from sim.fleet import Model, Provider
 from sim.routing.answers import Answers
 from sim.routing.conditions import NO_LIMIT, NONE, Conditions, LegOutcome
+from sim.routing.lanes import Lanes
 from sim.routing.plan import Cause, LegGroup, Plan, Planner
-from sim.routing.stations import station_columns
+from sim.routing.stations import lane_columns, station_columns
 
 UNANSWERED = "unanswered"
 """Route of requests that got no answer."""
@@ -193,12 +194,24 @@ class TryingPlanner(Planner):
     def finish(self, fleet: Mapping[str, Model]) -> Plan:
         """Put the legs in the order of the itinerary, with the conditions that they are under."""
         plan = super().finish(fleet)
-        conditions = Conditions(**self._leg_columns(plan), **station_columns(fleet, self.providers, self.models))
+        columns = {**self._leg_columns(plan), **station_columns(fleet, self.providers, self.models)}
+        conditions = Conditions(**columns, lanes=self._lanes(plan, fleet))
         return dataclasses.replace(
             plan,
             itinerary=dataclasses.replace(plan.itinerary, conditions=conditions),
             routes=(*plan.routes, UNANSWERED),
             tries=self._tries,
+        )
+
+    def _lanes(self, plan: Plan, fleet: Mapping[str, Model]) -> Lanes | None:
+        """Put each leg on the lane of its request's segment, where its station tells segments apart."""
+        columns = lane_columns(fleet, self.providers, self.models, self.requests.segments)
+        if columns is None:
+            return None
+        station = plan.itinerary.leg_station
+        first, end = (np.searchsorted(columns["lane_station"], station, side=side) for side in ("left", "right"))
+        return Lanes(
+            lane=first + np.where(end - first > 1, self.requests.segment[plan.itinerary.leg_request], 0), **columns
         )
 
     def _try_of(self, rows: Ints, name: str, retry: int, slot: int, after: int) -> _Try:
@@ -225,8 +238,8 @@ class TryingPlanner(Planner):
         """Give the tokens that a call counts for at the limits of its model or provider."""
         model = self.answers.fleet[name]
         shared = None if model.provider is None else self.providers[model.provider].limits
-        limits = model.limits if model.limits is not None and model.limits.tokens_per_minute else shared
-        if limits is None or limits.tokens_per_minute is None:
+        limits = model.limits if model.limits is not None and model.limits.counts_tokens else shared
+        if limits is None or not limits.counts_tokens:
             return np.zeros(len(self.requests), dtype=np.int64)
         return limits.tokens(self.requests.input_tokens, self.answers.output_tokens(name))
 

@@ -342,3 +342,29 @@ def test_the_bill_of_the_azure_trace_is_that_of_its_tokens() -> None:
     (outcome,) = run("azure-conv", 1).outcomes["frontier-only"]
     prompt, answer = recorded().sum(axis=0).tolist()
     assert sum(outcome.spent()) == (prompt * 1250 + answer * 10_000) * 10**6
+
+
+# ---- two-tenants
+
+
+def waits(which: str) -> tuple[float, float]:
+    """Give the mean wait of customers and of the free tier in two-tenants, in seconds."""
+    found = pattern("two-tenants", which).estimates
+    return found["wait.segment.enterprise.mean"].value, found["wait.segment.free.mean"].value
+
+
+def test_who_goes_first_decides_who_waits() -> None:
+    """If customers go first they hardly wait, if places are shared they wait little, and the free tier waits for it."""
+    fifo, priority, fair = waits("fifo"), waits("priority"), waits("fair")
+    assert priority[0] < 0.1 < fair[0] < 1 < fifo[0] / 4
+    assert fifo[1] < fair[1] < priority[1]
+    for name in ("priority", "fair"):  # nobody is turned away, and the work is the same
+        assert pattern("two-tenants", name).estimates["failure.rate"].value == 0
+
+
+def test_a_limit_on_one_segment_spares_the_other() -> None:
+    """If the free tier has a limit of its own, some of it is turned away, no customer is, and nobody waits long."""
+    found = pattern("two-tenants", "limit").estimates
+    assert found["failure.rate.segment.enterprise"].value == 0
+    assert 0.3 < found["failure.rate.segment.free"].value < 0.5
+    assert max(waits("limit")) < 1

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_conditions import conditional
+from naive_conditions import conditional, laned
 
 from sim.engine import ENGINES, LegLog
 from sim.engine import play as play_on
 from sim.routing.conditions import NO_LIMIT
 from sim.routing.itinerary import UNLIMITED, Itinerary
+from sim.routing.lanes import Lanes
 
 TIMES = st.sampled_from([0, 10, 20, 30, 40, 50])
 LASTING = st.sampled_from([10, 20, 30, 50])
@@ -42,7 +43,38 @@ def plans(draw: st.DrawFn) -> Itinerary:
     plan = naive.itinerary_of(servers, sorted(requests, key=lambda request: request[0]))
     held = plan.servers[plan.leg_station] != UNLIMITED
     plan = replace(plan, leg_service_ns=np.where(held, np.maximum(plan.leg_service_ns, 10), plan.leg_service_ns))
-    return conditional(plan, **draw(leg_columns(plan)), **draw(station_columns(stations)))
+    columns = draw(station_columns(stations))
+    if draw(st.booleans()):
+        columns["lanes"] = draw(lanes(plan, columns))
+    return conditional(plan, **draw(leg_columns(plan)), **columns)
+
+
+@st.composite
+def lanes(draw: st.DrawFn, plan: Itinerary, columns: dict[str, Any]) -> Lanes:
+    """Draw one to three lanes for each station, of legs that go by them, with limits of the lane alone or shared."""
+    stations = len(plan.servers)
+    lanes_of = draw(st.lists(st.integers(1, 3), min_size=stations, max_size=stations))
+    station = np.repeat(np.arange(stations), lanes_of).tolist()
+    of_lanes = {"min_size": len(station), "max_size": len(station)}
+    within = draw(st.lists(st.integers(0, 2), min_size=plan.legs, max_size=plan.legs))
+    limits = len(columns.get("limit_burst_ns", []))
+    taken = columns.get("station_limit", [])
+    pairs = [
+        (lane, limit) for lane, where in enumerate(station) for limit in range(limits) if (where, limit) not in taken
+    ]
+    return laned(
+        plan,
+        station,
+        lane=[
+            station.index(where) + number % lanes_of[where]
+            for where, number in zip(plan.leg_station.tolist(), within, strict=True)
+        ],
+        lane_rank=draw(st.lists(st.integers(-1, 1), **of_lanes)),
+        lane_stride=draw(st.lists(st.integers(1, 3), **of_lanes)),
+        lane_most=draw(st.lists(or_no_limit([0, 1, 2]), **of_lanes)),
+        fair=draw(st.lists(st.booleans(), min_size=stations, max_size=stations)),
+        lane_limit=sorted(draw(st.sets(st.sampled_from(pairs), max_size=4))) if pairs else [],
+    )
 
 
 @st.composite

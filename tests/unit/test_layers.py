@@ -25,7 +25,13 @@ FLOORS = {
 """Floor of each room; the files on floor 0 are one room."""
 
 EXEMPT = {"sim", "sim.__main__"}
-ENGINE_MAY_IMPORT = ("sim.engine", "sim.routing.itinerary", "sim.routing.conditions", "sim.columns")
+ENGINE_MAY_IMPORT = (
+    "sim.engine",
+    "sim.routing.itinerary",
+    "sim.routing.conditions",
+    "sim.routing.lanes",
+    "sim.columns",
+)
 OPENS_ALL_ROOMS = "sim"
 
 

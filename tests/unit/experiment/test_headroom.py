@@ -11,9 +11,14 @@ from sim.experiment.explain import Explanation, explain
 from sim.experiment.headroom import Ceiling
 
 
-def of(rate: float = 2.0, providers: dict[str, Any] | None = None, **large: Any) -> Explanation:
+def of(
+    rate: float = 2.0,
+    providers: dict[str, Any] | None = None,
+    segments: dict[str, Any] | None = None,
+    **large: Any,
+) -> Explanation:
     """Explain patterns over 1 s calls of a model with 10 servers and 3 s calls of another, 60 + 40 tokens each."""
-    price = {"input_mtok": 0.2}
+    price, arrivals = {"input_mtok": 0.2}, {"kind": "constant", "rate_per_s": rate}
     small = {"tier": "cheap", "price": price, "service": "1s", "capacity": {"concurrency": 10}}
     return explain(
         sim.from_mapping(
@@ -21,7 +26,7 @@ def of(rate: float = 2.0, providers: dict[str, Any] | None = None, **large: Any)
                 "version": 1,
                 "name": "headroom",
                 "workload": {
-                    "arrivals": {"kind": "constant", "rate_per_s": rate},
+                    **({"segments": segments} if segments else {"arrivals": arrivals}),
                     "tasks": {"t": {"input_tokens": 60, "output_tokens": 40}},
                 },
                 "fleet": {
@@ -113,6 +118,16 @@ def test_without_limits_nothing_breaks() -> None:
     """If a pattern calls only what has no limit, it is said, and no line of the table is about it."""
     assert words(of(), "frontier-only") == "frontier-only: nothing it calls has a limit"
     assert ceilings(of(), "frontier-only") == {}
+
+
+def test_a_segments_own_limit_counts_its_own_calls() -> None:
+    """If one of two equal segments has a limit of its own, half of the calls count against it."""
+    limits = {"burst": "1m", "by_segment": {"b": {"requests_per_minute": 60, "tokens_per_minute": 3_000}}}
+    segments = {name: {"arrivals": {"kind": "constant", "rate_per_s": 1.0}} for name in "ab"}
+    found = ceilings(of(segments=segments, limits=limits), "frontier-only")
+    assert {limit: one.reached_at_per_s for (_, limit), one in found.items()} == pytest.approx(
+        {"requests/min of b": 2, "tokens/min of b": 1}
+    )
 
 
 @pytest.mark.parametrize(("kind", "said"), [("poisson", False), ("on_off", True)])

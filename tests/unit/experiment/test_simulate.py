@@ -176,7 +176,7 @@ def test_the_result_says_what_was_played() -> None:
     assert log["arrival_ns"].min() >= 5 * 10**9
     assert (result.replications, result.window_s, result.seed, result.baseline) == (3, 25.0, 4, "frontier-only")
     assert result.hash == experiment().hash
-    assert result.resolved == experiment().resolved
+    assert result.resolved == experiment().simulated
     assert list(result.patterns) == ["cheap-only", "frontier-only", "cascade", "coin", "both"]
     assert [pattern.kind for pattern in result.patterns.values()] == [
         "single",

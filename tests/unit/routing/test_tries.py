@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scenes import CASCADE, EVERY_KIND, FLEET, Setting, setting
+from scenes import CASCADE, EVERY_KIND, FLEET, WORKLOAD, Setting, setting
 
 from sim.routing.conditions import NO_LIMIT, LegOutcome
+from sim.routing.lanes import lanes_of
 from sim.routing.plan import Plan
 from sim.routing.tries import UNANSWERED, Tries
 
@@ -163,3 +164,23 @@ def test_a_spillover_is_named_by_who_answers() -> None:
     found = settled(plan, refused)
     assert [found.routes[code] for code in found.route[:4]] == ["large", "small", "large", "small"]
     assert not found.escalated.any()
+
+
+def test_each_leg_goes_by_the_lane_of_its_segment() -> None:
+    """If a model has an order, calls to it go by one lane per segment; calls to others by the one that those have."""
+    models = copy.deepcopy(FLEET)
+    models["small"]["order"] = {"kind": "priority", "segments": {"paid": 0, "free": 1}}
+    segments = {"free": {"share": 0.7}, "paid": {"share": 0.3}}
+    scene = setting(CASCADE, fleet=models, workload={**WORKLOAD, "segments": segments}, requests=N)
+    plan = scene.plan("cascade")
+    conditions = plan.itinerary.conditions
+    assert conditions is not None
+    plan.itinerary.check()
+    lanes = lanes_of(plan.itinerary)
+    assert lanes.lane_station.tolist() == [0, 1, 1, 2, 3]
+    assert lanes.lane_rank.tolist() == [0, 1, 0, 0, 0]
+    names = np.array(scene.requests.segments)[scene.requests.segment[plan.itinerary.leg_request]]
+    expected = np.where(plan.leg_model == SMALL, np.where(names == "free", 1, 2), plan.itinerary.leg_station + 1)
+    expected[plan.itinerary.leg_station == 0] = 0
+    assert lanes.lane.tolist() == expected.tolist()
+    assert set(lanes.lane.tolist()) == {0, 1, 2, 4}

@@ -1,0 +1,140 @@
+"""Where legs wait in the general loop: lines at limits and queues for servers, and who is next in them.
+
+A *gate* has limits: one for each station and, behind these, one for each lane. A *place* is where legs wait: the line
+of each gate, under its number, and behind these the queue of each station. In a place there are *bands*, linked lists
+that legs leave as they came: one for each rank, or for each lane where the station is fair.
+"""
+
+# numba compiles what is here; it supports no keyword-only arguments and no annotations of its own types.
+# mypy: disable-error-code="no-untyped-def, misc"
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from sim.engine import kernel
+from sim.engine.general_world import (
+    BAND,
+    BAND_END,
+    HEAD,
+    IN_LANE,
+    IN_LINE,
+    IN_QUEUE,
+    IS_FAIR,
+    LEAD,
+    STRIDE,
+    TAIL,
+)
+
+_njit: Any = njit  # its types know neither `_nrt` nor `forceinline`
+call = _njit(**kernel.INSIDE)
+part = _njit(**kernel.INSIDE, forceinline=True)
+"""Parts are put where they are used; what happens less often is called, as it takes long to compile in place."""
+
+_at: Any = np.uintp
+"""Marks an index that is not negative, as in the other loop."""
+
+
+@part
+def queue_of(world, station):
+    """Give the place of a station's queue."""
+    return _at(len(world.gates)) + station
+
+
+@part
+def gate_of(world, lane):
+    """Give the gate, and the place of its line, that a lane has to itself."""
+    return _at(len(world.stations)) + lane
+
+
+@part
+def waits_in(world, place):
+    """Say what legs in a place are marked with as long as they wait there."""
+    if place < len(world.stations):
+        return IN_LINE
+    return IN_LANE if place < len(world.gates) else IN_QUEUE
+
+
+@part
+def append(world, band, leg):
+    """Put a leg at the end of a band."""
+    bands, behind = world.bands, world.behind
+    behind[_at(leg)] = -1
+    if bands[band, HEAD] < 0:
+        bands[band, HEAD] = leg
+    else:
+        behind[_at(bands[band, TAIL])] = leg
+    bands[band, TAIL] = leg
+
+
+@part
+def next_of(leg, behind, outcome, waits):
+    """Find who waits from `leg` on: those who left are passed over."""
+    while leg >= 0 and outcome[_at(leg)] != waits:
+        leg = behind[_at(leg)]
+    return leg
+
+
+@part
+def first_band(world, place, waits):
+    """Find the band whose head is next in a place, or -1; those who left it before are taken out."""
+    places, bands = world.places, world.bands
+    best, fair = -1, places[place, IS_FAIR] > 0
+    for number in range(places[place, BAND], places[place, BAND_END]):
+        band = _at(number)
+        leg = next_of(bands[band, HEAD], world.behind, world.log.outcome, waits)
+        bands[band, HEAD] = leg
+        if leg >= 0 and (best < 0 or bands[band, LEAD] < bands[_at(best), LEAD]):
+            best = number
+            if not fair:
+                break
+    return best
+
+
+@part
+def head(world, place, waits):
+    """Find who is next in a place, or -1."""
+    band = first_band(world, place, waits)
+    return world.bands[_at(band), HEAD] if band >= 0 else -1
+
+
+@part
+def pop(world, place, waits):
+    """Take who is next out of a place; -1 if nobody waits there."""
+    band = first_band(world, place, waits)
+    if band < 0:
+        return -1
+    leg = world.bands[_at(band), HEAD]
+    world.bands[_at(band), HEAD] = world.behind[_at(leg)]
+    return leg
+
+
+@call
+def pay(world, place, band, cost):
+    """Let virtual time go on to where a band is, and the band be ahead of it by what one of it is given."""
+    places, bands = world.places, world.bands
+    gone = bands[band, LEAD]
+    if gone > 0:
+        for number in range(places[place, BAND], places[place, BAND_END]):
+            other = _at(number)
+            bands[other, LEAD] = max(0, bands[other, LEAD] - gone)
+    bands[band, LEAD] = cost * bands[band, STRIDE]
+
+
+@call
+def forget_who_left(world, place):
+    """Take those who left out of a place, so that the rest of what is known of them can be let go of."""
+    places, bands, behind, outcome = world.places, world.bands, world.behind, world.log.outcome
+    waits = waits_in(world, place)
+    for number in range(places[place, BAND], places[place, BAND_END]):
+        band = _at(number)
+        leg = next_of(bands[band, HEAD], behind, outcome, waits)
+        bands[band, HEAD] = leg
+        while leg >= 0:
+            then = next_of(behind[_at(leg)], behind, outcome, waits)
+            behind[_at(leg)] = then
+            bands[band, TAIL] = leg
+            leg = then

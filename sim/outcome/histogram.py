@@ -65,6 +65,11 @@ class Histogram:
         before = int(reached[place] - self.counts[place])
         return low + (high - low) * (position - before + 0.5) / int(self.counts[place])
 
+    def middles(self) -> Floats:
+        """Give the middle of each bucket, float64."""
+        low, high = edges_of(self.buckets)
+        return (low + high) / 2
+
 
 def histogram_of(values: Ints) -> Histogram:
     """Count values (int64, 0 or more)."""

@@ -33,6 +33,9 @@ SECTIONS = 10
 ENOUGH_BEYOND = 100
 """Observations beyond a quantile that each replication or section needs; with fewer the estimate itself is biased."""
 
+ENOUGH_INDEPENDENT = 20
+"""Independent observations that each replication or section must be worth; with fewer it shows how it began."""
+
 ENOUGH_EVENTS = 10
 """Events and non-events below which the spread of a share between replications says little."""
 
@@ -118,11 +121,12 @@ def quantile_intervals(
         return None
     centres = quantiles(pooled(samples), shares)
     by_sample = [quantiles(sample, shares) for sample in samples if len(sample)]
+    short = too_short(samples)
     found = []
     for number, (q, centre) in enumerate(zip(shares, centres, strict=True)):
         values = [row[number] for row in by_sample]
         around = _around(centre, [value - centre for value in values], level, _error(samples) * centre)
-        few = around.few_data or too_few_beyond(samples, q) or (sectioned and _dependent(values))
+        few = short or around.few_data or too_few_beyond(samples, q) or (sectioned and _dependent(values))
         found.append(Interval(around.value, around.lower, around.upper, few_data=few))
     return found
 
@@ -156,7 +160,7 @@ def quantile_ratio_interval(
     above, below = _error(samples), _error(references)
     deviations = [_deviation(y, x, value) / base for y, x in pairs]
     found = _around(value, deviations, level, value * (above + below) / (1 - below))
-    few = found.few_data or too_few_beyond([*samples, *references], q)
+    few = found.few_data or too_few_beyond([*samples, *references], q) or too_short(samples) or too_short(references)
     few = few or (sectioned and _dependent([y / x for y, x in pairs if x]))
     return Interval(found.value, found.lower, found.upper, few_data=few)
 
@@ -198,6 +202,35 @@ def too_few_beyond(groups: Iterable[Sample], q: float) -> bool:
     """Say whether any group has fewer than 100 observations on the far side of the `q` quantile."""
     exact = Fraction(repr(float(q)))
     return any(len(group) * min(exact, 1 - exact) < ENOUGH_BEYOND for group in groups)
+
+
+def too_short(samples: Sequence[Sample]) -> bool:
+    """Say whether a replication (or section) is worth fewer than 20 independent observations.
+
+    With v the variance of all observations and b that of the replications' means, a replication is worth v / b of
+    them: all that it holds if they are independent, few if they move together. In a queue that is the length of the
+    replication over twice the time in which the queue forgets, k say; and where it begins empty, or the warm-up ends
+    too soon, all replications err to the same side, by sqrt(R / (4 k)) standard errors of their mean. An interval
+    knows nothing of that.
+    """
+    some = [sample for sample in samples if len(sample)]
+    if len(some) < 2:  # noqa: PLR2004 - a spread needs two
+        return False
+    origin = quantile(some[0], 0.5)  # counted from there, equal observations have no variance, not even by rounding
+    groups = [_moments(sample, origin) for sample in some]
+    total = math.fsum(count for count, _, _ in groups)
+    centre = math.fsum(count * mean for count, mean, _ in groups) / total
+    inside = math.fsum(count * (variance + (mean - centre) ** 2) for count, mean, variance in groups) / total
+    between = math.fsum((mean - centre) ** 2 for _, mean, _ in groups) / (len(groups) - 1)
+    return between * ENOUGH_INDEPENDENT > inside
+
+
+def _moments(sample: Sample, origin: float) -> tuple[int, float, float]:
+    """Give number, mean less `origin` and variance of observations; those in a histogram lie amid their buckets."""
+    away = (sample.middles() if isinstance(sample, Histogram) else sample) - np.float64(origin)
+    counts = sample.counts if isinstance(sample, Histogram) else np.ones(1)
+    mean = float(np.sum(away * counts)) / len(sample)
+    return len(sample), mean, float(np.sum((away - mean) ** 2 * counts)) / len(sample)
 
 
 def lag_one_correlation(values: Sequence[float]) -> float:

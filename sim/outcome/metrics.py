@@ -7,7 +7,7 @@ costs, savings and losses; those against a baseline are paired request by reques
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from sim.outcome.intervals import (
     quantile_ratio_interval,
     ratio_interval,
     share_interval,
+    too_short,
 )
 from sim.outcome.outcomes import ALL, DURATIONS, Group, Outcome, names_seen
 from sim.outcome.samples import Sample
@@ -119,8 +120,9 @@ class _Measurement:
 
     def _duration(self, column: str, metric: str, group: Group, reason: str) -> None:
         counts = self._sums("count", group) - self._sums("failed", group)
-        self._pairs(f"{metric}.mean", self._sums(DURATIONS[column], group) / _NS, counts, reason)
         samples = self._samples(self.outcomes, column, group)
+        sums = self._sums(DURATIONS[column], group) / _NS
+        self._pairs(f"{metric}.mean", sums, counts, reason, few_data=too_short(samples))
         found = quantile_intervals(samples, tuple(_QUANTILES.values()), self.level, sectioned=self.sections > 1)
         for number, short in enumerate(_QUANTILES):
             self._put(f"{metric}.{short}", found[number] if found else None, reason, divisor=_NS)
@@ -302,10 +304,20 @@ class _Measurement:
         self._put(metric, interval, "no request is in this group")
 
     def _pairs(
-        self, metric: str, above: Floats, below: Floats, reason: str, *, baseline: str = "", sectioned: bool = True
+        self,
+        metric: str,
+        above: Floats,
+        below: Floats,
+        reason: str,
+        *,
+        baseline: str = "",
+        sectioned: bool = True,
+        few_data: bool = False,
     ) -> None:
-        cut = sectioned and self.sections > 1
-        self._put(metric, ratio_interval(above, below, self.level, sectioned=cut), reason, baseline=baseline)
+        interval = ratio_interval(above, below, self.level, sectioned=sectioned and self.sections > 1)
+        if interval is not None and few_data:
+            interval = replace(interval, few_data=True)
+        self._put(metric, interval, reason, baseline=baseline)
 
     def _put(
         self, metric: str, interval: Interval | None, reason: str, *, baseline: str = "", divisor: float = 1.0

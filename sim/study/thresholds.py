@@ -138,7 +138,7 @@ def _remedy(estimate: Estimate, more: int | None) -> str:
         return "one replication alone has no interval; run several"
     if biased(estimate):
         return (
-            "too few requests in each replication for this percentile; a longer run would help, more of them would not"
+            "each replication holds too few requests for this number; a longer run would help, more of them would not"
         )
     if more is not None:
         return f"about {counted(more, 'more replication')} would"

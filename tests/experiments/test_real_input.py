@@ -187,31 +187,31 @@ def replayed() -> Run:
     return sim.from_mapping(document, DATA).run(workers=1)
 
 
-def bill_nano(rows: pd.DataFrame) -> list[int]:
-    """Bill every request in whole nano-dollars, meter by meter, half up, in exact fractions of a dollar."""
+def bills_usd(rows: pd.DataFrame) -> list[list[Fraction]]:
+    """Bill every request, meter by meter, in exact fractions of a dollar."""
     price = {key: Fraction(repr(value)) for key, value in PRICES.items()}
     bills = []
     for prompt, answer, hits in zip(rows.input_tokens, rows.output_tokens, rows.prefix_hit_blocks, strict=True):
         cached = min(512 * int(hits), int(prompt))
         meters = {"input_mtok": int(prompt) - cached, "cache_read_mtok": cached, "output_mtok": int(answer)}
-        nano = [math.floor(tokens * price[key] * 1000 + Fraction(1, 2)) for key, tokens in meters.items()]
-        bills.append(sum(nano) + math.floor(price["per_call_usd"] * NS))
+        bills.append([*(tokens * price[key] / 10**6 for key, tokens in meters.items()), price["per_call_usd"]])
     return bills
 
 
 def test_prefix_hits_are_billed_at_the_cached_price() -> None:
-    """Every one of 12,031 requests costs exactly what its row of the Parquet file does, and so does the whole.
+    """All 12,031 requests together cost exactly what the rows of the Parquet file do, and each does to the nano-dollar.
 
     The hits are a column of that file, made apart from this program; the reader takes the JSON lines.
     """
     need(TRACE, TWIN)
     twin, log = pd.read_parquet(TWIN), replayed().requests("frontier-only")
-    bills = bill_nano(twin)
+    bills = bills_usd(twin)
     assert len(log) == len(twin) == 12_031
-    assert log.cost_nano_usd.tolist() == bills
+    rounded = [sum(math.floor(meter * NS + Fraction(1, 2)) for meter in meters) for meters in bills]  # each half up
+    assert log.cost_nano_usd.tolist() == rounded
     told = replayed().result.patterns["frontier-only"].estimates["cost.total"]
-    assert round(told.value * NS) == sum(bills)
-    assert (told.value, told.unit) == (sum(bills) / NS, "usd")
+    exact = sum((meter for meters in bills for meter in meters), Fraction(0))
+    assert (told.value, told.unit) == (float(exact), "usd")
 
 
 def test_the_cache_saves_what_the_hits_are_worth() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
+from sim.outcome.histogram import Histogram, histogram_of
 from sim.outcome.intervals import (
     Interval,
     Sample,
@@ -22,6 +23,7 @@ from sim.outcome.intervals import (
     ratio_interval,
     share_interval,
     student_t,
+    too_short,
 )
 
 NUMBERS = st.floats(min_value=-1e6, max_value=1e6, allow_nan=False).map(lambda number: round(number, 3))
@@ -321,3 +323,51 @@ def test_a_share_stays_between_none_and_all() -> None:
     """If the spread leads beyond 0 or 1, the bounds end there."""
     found = share_interval(Interval(0.5, -0.1, 1.2), 50, 100, chance=True)
     assert (found.lower, found.upper) == (0.0, 1.0)
+
+
+def moving_together(chance: np.random.Generator, replications: int, length: int, memory: int) -> list[Sample]:
+    """Draw replications whose observations come in runs of `memory` equal ones."""
+    return [np.repeat(chance.integers(10**9, 10**10, length // memory), memory) for _ in range(replications)]
+
+
+@pytest.mark.parametrize(("memory", "few"), [(1, False), (50, False), (1_000, True), (10_000, True)])
+@pytest.mark.parametrize("counted", [False, True])
+def test_replications_worth_few_observations_are_marked(memory: int, *, few: bool, counted: bool) -> None:
+    """If 10,000 observations of a replication are worth 10 independent ones it is too short; if 200, it is not.
+
+    The same from histograms, which stand for observations in long runs.
+    """
+    samples = moving_together(np.random.default_rng(6), 20, 10_000, memory)
+    if counted:
+        samples = [histogram_of(sample.astype(np.int64)) for sample in samples if not isinstance(sample, Histogram)]
+    assert too_short(samples) is few
+    found = quantile_intervals(samples, [0.5])
+    assert found is not None
+    assert found[0].few_data is few
+    ratio = quantile_ratio_interval(samples, samples, 0.5)
+    assert ratio is not None
+    assert ratio.few_data is few
+
+
+def test_a_queue_that_has_not_forgotten_its_beginning_is_marked() -> None:
+    """M/M/1 at a load of .9, started empty: 300 requests of each replication are too few, and 60,000 are not.
+
+    Of 300 all are below what the queue comes to, and the intervals of mean and median miss it in 70 % of cases or more.
+    """
+    chance = np.random.default_rng(8)
+    for length, short in ((300, True), (60_000, False)):
+        steps = chance.exponential(1.0, (20, length)) - chance.exponential(1 / 0.9, (20, length))
+        walk = np.pad(steps.cumsum(axis=1), ((0, 0), (1, 0)))
+        wait = (walk - np.minimum.accumulate(walk, axis=1))[:, :-1]  # Lindley's recursion
+        assert too_short(list(wait)) is short
+
+
+@pytest.mark.parametrize("value", [0, 7, 340_000_000, 10**15 + 1])
+def test_equal_observations_are_enough(value: int) -> None:
+    """Where nothing varies nothing is hidden: one number again and again is never too short."""
+    assert not too_short([np.full(size, value) for size in (3, 1_000, 70_001)])
+
+
+def test_shortness_needs_replications_to_compare() -> None:
+    """Of one replication with observations nothing can be said; the empty ones do not count."""
+    assert not too_short([np.arange(5), np.empty(0)])

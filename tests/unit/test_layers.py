@@ -20,7 +20,7 @@ FLOORS = {
     "experiment": 6,
     **dict.fromkeys(("study", "exchange"), 7),
     "report": 8,
-    "cli": 9,
+    **dict.fromkeys(("cli", "pytest_plugin"), 9),
 }
 """Floor of each room; the files on floor 0 are one room."""
 

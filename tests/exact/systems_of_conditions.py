@@ -14,7 +14,7 @@ from exact import formulas_of_conditions as exact
 from exact.formulas_of_conditions import Impatient
 from exact.simulation import SECOND, Columns, Draws, exponential_law
 from exact.systems import Value
-from naive_conditions import conditional
+from naive_conditions import conditional, laned
 from numpy.typing import NDArray
 
 from sim.engine import LegLog
@@ -43,8 +43,12 @@ class Game:
         """Give one service time per request in ns."""
         return self.draws.service(name, law)[: self.requests]
 
-    def play(self, arrival_ns: Ints, servers: int, service_ns: Ints, **conditions: Any) -> tuple[LegLog, slice]:
+    def play(
+        self, arrival_ns: Ints, servers: int, service_ns: Ints, lanes: dict[str, Any] | None = None, **conditions: Any
+    ) -> tuple[LegLog, slice]:
         """Play one station; `service_ns` and columns of legs have one row per request, and one column per try.
+
+        `lanes` are columns of its lanes, of which there are as many as ranks or strides.
 
         Gives the log, its columns in that shape, and the requests that count.
         """
@@ -58,7 +62,12 @@ class Game:
             np.zeros_like(legs),
             service_ns.ravel(),
         )
-        columns = {name: np.ravel(value) for name, value in conditions.items() if np.shape(value) == service_ns.shape}
+        columns: dict[str, Any] = {
+            name: np.ravel(value) for name, value in conditions.items() if np.shape(value) == service_ns.shape
+        }
+        if lanes is not None:
+            number = len(lanes.get("lane_rank", lanes.get("lane_stride", [])))
+            columns["lanes"] = laned(plan, [0] * number, **lanes)
         after = np.where(legs % tries == 0, -1, legs - 1)
         log = play_on(conditional(plan, **conditions | columns, after=after), self.engine)
         assert log.outcome is not None

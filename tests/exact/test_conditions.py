@@ -1,4 +1,4 @@
-"""Both engines against theory where not everybody is served, and against another form of the cell rate algorithm.
+"""Both engines against theory where not everybody is served or some go first; limits in another form of their rule.
 
 Each value is observed in R = 40 replications, t = (mean - exact) / (s / sqrt(R)), as in `test_queueing`: |t| <= 4.6
 (Student's t with 39 degrees of freedom: 4.4e-5 per value) and a half-width below the cap that the value states. The
@@ -12,8 +12,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from exact import systems_of_conditions, systems_of_lanes
 from exact.simulation import REQUESTS
-from exact.systems_of_conditions import SYSTEMS
 from naive_conditions import conditional
 from numpy.typing import NDArray
 from scipy import stats
@@ -22,6 +22,7 @@ from sim.engine import ENGINES, play
 from sim.routing.conditions import LegOutcome
 from sim.routing.itinerary import UNLIMITED, Itinerary
 
+SYSTEMS = systems_of_conditions.SYSTEMS | systems_of_lanes.SYSTEMS
 REPLICATIONS = 40
 LARGEST_T = 4.6
 HALF_WIDTH = float(stats.t.ppf(0.975, REPLICATIONS - 1))

@@ -2,8 +2,9 @@
 
 A promise that is kept is a test that passes, a broken one a failure, one about an unstable pattern an error, and an
 open verdict a skipped test. What does not break the check (level ``warn``) passes and says so in its output; what does
-break it is a failure, so that the file and the exit code agree whatever ``--fail-on`` says. Times are 0: how long the
-run took would make the same answer another file.
+break it is a failure, so that the file and the exit code agree whatever ``--fail-on`` says. The place in the YAML is in
+the text, as the schema of Jenkins has no attributes for it. Times are 0: how long the run took would make the same
+answer another file.
 """
 
 from __future__ import annotations
@@ -46,7 +47,6 @@ def junit(check: CheckResult, fail_on: Counted | None = None) -> bytes:
         for finding in check.findings:
             if finding.pattern == pattern:
                 case = _case(suite, f"{run.experiment}.{pattern}", promise(finding))
-                _place(case, finding.file if finding.line else "", finding.line)
                 _outcome(case, finding, failed=breaks(finding, counted))
     return _bytes(root)
 
@@ -58,7 +58,6 @@ def junit_of_issues(files: Mapping[str, Iterable[Issue]]) -> bytes:
     for file, issues in files.items():
         found = list(issues)
         case = _case(suite, "experiment files", file)
-        _place(case, file, next((issue.line for issue in found if issue.file == file), 0))
         if found:
             lines = [f"{issue}{f' (hint: {issue.hint})' if issue.hint else ''}" for issue in found]
             _result(case, "failure", "invalid-experiment", found[0].message, lines)
@@ -79,10 +78,10 @@ def _outcome(case: ET.Element, finding: Finding, *, failed: bool) -> None:
         kind = finding.verdict.value if unstable or is_open else finding.kind.value
         _result(case, "error" if unstable else "failure", kind, text, [text, where])
     elif is_open:
-        ET.SubElement(case, "skipped", message=_attribute(f"inconclusive: {text}"))
+        ET.SubElement(case, "skipped", message=_attribute(f"inconclusive: {text}")).text = _lines([where])
     else:
         said = f"warning: {finding.verdict.value}: {text}" if finding.breached else text
-        ET.SubElement(case, "system-out").text = xml_text(said)
+        ET.SubElement(case, "system-out").text = _lines([said, where])
 
 
 def _suite(root: ET.Element, name: str, facts: Mapping[str, str]) -> ET.Element:
@@ -98,16 +97,13 @@ def _case(suite: ET.Element, classname: str, name: str) -> ET.Element:
     return ET.SubElement(suite, "testcase", classname=_attribute(classname), name=_attribute(name), time="0")
 
 
-def _place(case: ET.Element, file: str, line: int) -> None:
-    if file:
-        case.set("file", _attribute(slashes(file)))
-    if line:
-        case.set("line", str(line))
-
-
 def _result(case: ET.Element, tag: str, kind: str, message: str, lines: Iterable[str]) -> None:
     found = ET.SubElement(case, tag, type=kind, message=_attribute(message))
-    found.text = xml_text("\n".join(one_line(line) for line in lines))
+    found.text = _lines(lines)
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return xml_text("\n".join(map(one_line, lines)))
 
 
 def _attribute(text: str) -> str:

@@ -17,6 +17,7 @@ from sim.report.escapes import clipped, escaped
 from sim.report.findings import Counted, breaks, change, overall, worst_first
 from sim.report.grids import ABSENT
 from sim.report.numbers import MARK, plural, written
+from sim.report.remarks import slashes
 from sim.report.tables import markdown_body
 from sim.study.verdict import DEFAULT_FAIL_ON, CheckResult, Finding, Kind, Verdict
 
@@ -108,7 +109,8 @@ def _counted(check: CheckResult) -> str:
 
 
 def _bullet(finding: Finding, fail_on: Counted) -> str:
-    return f"- {_sign(finding, fail_on)} {escaped(clipped(finding.message, _LONGEST_SENTENCE))}"
+    where = f" ({_text(slashes(finding.file))}:{finding.line})" if finding.line else ""
+    return f"- {_sign(finding, fail_on)} {escaped(clipped(finding.message, _LONGEST_SENTENCE))}{where}"
 
 
 def _left_out(findings: int) -> str:

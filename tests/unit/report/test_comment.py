@@ -43,6 +43,7 @@ def test_the_verdict_comes_first(check: CheckResult) -> None:
     assert lines[1] == "### ❌ tiercast, Support chat: a promise is broken"
     assert lines[2] == "**2 failed, 1 unstable, 1 worse, 1 inconclusive, 1 better, 1 same, 2 passed**"
     assert [line.split(" ")[1] for line in lines[3:8]] == ["❌", "❌", "❌", "⚠️", "❔"]
+    assert lines[3].endswith(" at or above the limit of 2 s. (experiments/support-chat.yaml:42)")
 
 
 def test_tables_say_the_numbers_with_their_intervals(check: CheckResult) -> None:

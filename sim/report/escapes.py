@@ -25,6 +25,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+def printable(text: str) -> str:
+    """Return `text` with line breaks and tabs, and a mark for whatever else does not print: escapes, turned writing."""
+    return "".join(letter if letter.isprintable() or letter in "\n\r\t" else UNSHOWN for letter in text)
+
+
 def clipped(text: str, most: int) -> str:
     """Return `text`, or as much of it as `most` characters hold, with dots for the rest."""
     return text if len(text) <= most else f"{text[: most - 3]}..."

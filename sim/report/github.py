@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sim.report.escapes import clipped, utf8
+from sim.report.escapes import clipped, printable, utf8
 from sim.report.remarks import Remark, slashes, worst_first
 
 MOST: Final = 10
@@ -59,9 +59,9 @@ def _command(remark: Remark) -> str:
         places["file"] = slashes(remark.file)
         if remark.line > 0:
             places |= {"line": str(remark.line), "col": str(max(remark.col, 1))}
-    places["title"] = f"tiercast: {clipped(remark.title, _LONGEST)}"
+    places["title"] = f"tiercast: {clipped(printable(remark.title), _LONGEST)}"
     told = ",".join(f"{name}={_property(value)}" for name, value in places.items())
-    return f"::{remark.level} {told}::{_data(clipped(remark.message, _LONGEST))}"
+    return f"::{remark.level} {told}::{_data(clipped(printable(remark.message), _LONGEST))}"
 
 
 def _data(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from sim.report.escapes import clipped, escaped, one_line, utf8, xml_text
+from sim.report.escapes import clipped, escaped, one_line, printable, utf8, xml_text
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,11 @@ def test_any_text_is_made_fit_for_xml(text: str) -> None:
 def test_what_xml_cannot_hold_is_marked() -> None:
     """Control characters and undecodable bytes do not vanish."""
     assert xml_text("a\x00\x1b\x9b\ud800\ufffeb") == "a���\\ud800�b"
+
+
+def test_what_does_not_print_is_marked() -> None:
+    """Escape sequences and what turns the direction of writing are shown as marks; line breaks stay."""
+    assert printable("a\x1b[31m\u202eb\r\n\tc\ud800") == "a�[31m�b\r\n\tc�"
 
 
 def test_clipping_says_so() -> None:

@@ -9,7 +9,7 @@ from drawn_remarks import REMARKS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report.escapes import clipped, utf8
+from sim.report.escapes import clipped, printable, utf8
 from sim.report.github import MOST, harmless, outputs, workflow_commands
 from sim.report.remarks import Remark, slashes
 
@@ -38,8 +38,8 @@ def test_any_remark_is_one_line_that_reads_back(remark: Remark) -> None:
     (line,) = workflow_commands([remark])
     assert not {"\n", "\r"}.intersection(line)
     name, places, message = read(line)
-    assert (name, message) == (remark.level, utf8(remark.message))
-    assert places["title"] == f"tiercast: {utf8(remark.title)}"
+    assert (name, message) == (remark.level, printable(remark.message))
+    assert places["title"] == f"tiercast: {printable(remark.title)}"
     assert places.get("file", "") == utf8(slashes(remark.file))
     assert ("line" in places) == bool(remark.file and remark.line)
 

@@ -350,10 +350,7 @@ def test_replications_worth_few_observations_are_marked(memory: int, *, few: boo
 
 
 def test_a_queue_that_has_not_forgotten_its_beginning_is_marked() -> None:
-    """M/M/1 at a load of .9, started empty: 300 requests of each replication are too few, and 60,000 are not.
-
-    Of 300 all are below what the queue comes to, and the intervals of mean and median miss it in 70 % of cases or more.
-    """
+    """M/M/1 at a load of .9, started empty: 300 requests of each replication are too few, and 60,000 are not."""
     chance = np.random.default_rng(8)
     for length, short in ((300, True), (60_000, False)):
         steps = chance.exponential(1.0, (20, length)) - chance.exponential(1 / 0.9, (20, length))

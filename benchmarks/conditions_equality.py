@@ -15,10 +15,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine import ENGINES, LegLog, play
+from sim.engine import ENGINES, LegLog
 from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions
 from sim.routing.itinerary import UNLIMITED, Itinerary
 from sim.routing.lanes import Lanes
+from sim.routing.replicas import FULL_SPEED, LOT_BITS, Balance, Replicas, Usage
+from sim.routing.replicas import LEG_COLUMNS as OF_LEGS
 
 Part = tuple[Itinerary, int | None]
 Column = NDArray[np.int64]
@@ -82,7 +84,50 @@ def scenario(number: int) -> tuple[Itinerary, list[int]]:
     cuts = sorted(set(chance.integers(0, requests, chance.integers(0, 6), endpoint=True).tolist()))
     conditions = _conditions(drawing, itinerary)
     lanes = _lanes(drawing, itinerary, conditions) if drawing.chance.random() < WITH_LANES else None
-    return replace(itinerary, conditions=replace(conditions, lanes=lanes)), cuts
+    itinerary = replace(itinerary, conditions=replace(conditions, lanes=lanes))
+    return (itinerary if number % 2 else _with_replicas(drawing, itinerary)), cuts
+
+
+def _with_replicas(drawing: Drawing, plan: Itinerary) -> Itinerary:
+    """Let some stations serve in batches."""
+    chance, stations = drawing.chance, len(plan.servers)
+    slots = chance.choice([0, 1, 2, 3, 8], stations)
+    curve = int(slots.sum())
+    service = np.where(slots[plan.leg_station] > 0, np.maximum(plan.leg_service_ns, 1), plan.leg_service_ns)
+
+    def speeds() -> Column:
+        return FULL_SPEED // chance.integers(1, 9, curve)
+
+    start = int(chance.integers(0, 20 * drawing.unit))
+    most = chance.integers(1, 6, stations)
+    number = chance.integers(1, most, endpoint=True)
+    plans = {
+        (int(station), int(at)): int(chance.integers(1, most[station], endpoint=True))
+        for station, at in zip(chance.integers(0, stations, 4), drawing.times(4), strict=True)
+        if slots[station]
+    }
+    plan_columns = np.array([(*key, plans[key]) for key in sorted(plans)], dtype=np.int64).reshape(-1, 3).T.copy()
+    replicas = Replicas(
+        prefill_ns=service * chance.integers(0, 4, plan.legs) // 4,
+        lot=chance.integers(0, 2**LOT_BITS, plan.legs),
+        slots=slots,
+        number=np.where(drawing.flags(stations), number, most),
+        most=most,
+        startup_ns=drawing.times(stations, most=3),
+        every_ns=np.where(drawing.flags(stations), drawing.times(stations, least=1), 0),
+        load_ns=np.maximum(drawing.times(stations), 1),
+        least=chance.integers(1, number, endpoint=True),
+        cooldown_ns=drawing.times(stations),
+        plan_station=plan_columns[0],
+        plan_at_ns=plan_columns[1],
+        plan_replicas=plan_columns[2],
+        balance=chance.integers(0, len(Balance), stations),
+        prefill_speed=speeds(),
+        decode_speed=speeds(),
+        beside_speed=speeds(),
+        window_ns=np.array([start, start + int(chance.integers(0, 50 * drawing.unit))]),
+    )
+    return replace(plan, leg_service_ns=service, replicas=replicas)
 
 
 def _conditions(drawing: Drawing, plan: Itinerary) -> Conditions:
@@ -170,6 +215,9 @@ def parts_of(itinerary: Itinerary, cuts: list[int]) -> list[Part]:
         legs = slice(*np.searchsorted(itinerary.leg_request, [begin, end]))
         columns = {name: getattr(conditions, name)[legs].copy() for name in LEG_COLUMNS}
         columns["after"] = np.where(columns["after"] == NONE, NONE, columns["after"] - legs.start)
+        replicas = itinerary.replicas and replace(
+            itinerary.replicas, **{name: getattr(itinerary.replicas, name)[legs] for name in OF_LEGS}
+        )
         part = Itinerary(
             arrival_ns=arrival[begin:end],
             servers=itinerary.servers,
@@ -178,6 +226,7 @@ def parts_of(itinerary: Itinerary, cuts: list[int]) -> list[Part]:
             leg_station=itinerary.leg_station[legs],
             leg_service_ns=itinerary.leg_service_ns[legs],
             conditions=replace(conditions, **columns, lanes=_lanes_of(conditions, legs)),
+            replicas=replicas,
         )
         parts.append((part, int(arrival[end] if end < itinerary.requests else arrival[-1])))
     return [*parts[:-1], (parts[-1][0], None)]
@@ -190,9 +239,15 @@ def _lanes_of(conditions: Conditions, legs: slice) -> Lanes | None:
 
 def play_parts(engine: str, parts: list[Part]) -> LegLog:
     """Hand a run over in parts; give the log of the whole."""
+    return played(engine, parts)[0]
+
+
+def played(engine: str, parts: list[Part]) -> tuple[LegLog, list[Usage]]:
+    """Hand a run over in parts; give the log of the whole, and what replicas did."""
     player = ENGINES[engine]()
     logs = [log for part, until_ns in parts for log in player.advance(part, until_ns)]
-    return LegLog(*(np.concatenate([getattr(log, column) for log in logs]) for column in LegLog.__slots__))
+    names = [name for name in LegLog.__slots__ if getattr(logs[0], name) is not None]
+    return LegLog(*(np.concatenate([getattr(log, column) for log in logs]) for column in names)), player.usage()
 
 
 def same(one: LegLog, other: LegLog) -> bool:
@@ -206,16 +261,17 @@ def differences(numbers: range) -> tuple[int, Column]:
     outcomes = np.zeros(7, dtype=np.int64)
     for number in numbers:
         itinerary, cuts = scenario(number)
-        expected = play(itinerary, "reference")
+        expected, expected_usage = played("reference", [(itinerary, None)])
         if expected.outcome is not None:
             outcomes += np.bincount(expected.outcome, minlength=7)
+        parts = parts_of(itinerary, cuts)
         found = {
-            "compiled, whole": play(itinerary, "compiled"),
-            "compiled, in parts": play_parts("compiled", parts_of(itinerary, cuts)),
-            "reference, in parts": play_parts("reference", parts_of(itinerary, cuts)),
+            "compiled, whole": played("compiled", [(itinerary, None)]),
+            "compiled, in parts": played("compiled", parts),
+            "reference, in parts": played("reference", parts),
         }
-        for name, log in found.items():
-            if not same(log, expected):
+        for name, (log, usage) in found.items():
+            if not same(log, expected) or usage != expected_usage:
                 wrong += 1
                 print(f"scenario {number}: {name} differs from the reference engine", file=sys.stderr)
     return wrong, outcomes

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 from naive_conditions import ConditionedLoop
+from naive_replicas import replicas_of
 
 from sim.engine import Engine, LegLog
 from sim.routing.conditions import LEG_COLUMNS, NONE, Conditions
@@ -108,6 +109,7 @@ def play_in_parts(engine: Engine, itinerary: Itinerary, cuts: list[int]) -> list
             leg_station=itinerary.leg_station[legs],
             leg_service_ns=itinerary.leg_service_ns[legs],
             conditions=conditions_of(itinerary, legs),
+            replicas=replicas_of(itinerary, legs),
         )
         beyond = itinerary.arrival_ns[end:].tolist() or itinerary.arrival_ns[-1:].tolist() or [0]
         logs += engine.advance(part, None if number == len(cuts) else beyond[0])

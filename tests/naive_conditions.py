@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
+from naive_replicas import Batches
 
 from sim.engine import LegLog
 from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions, LegOutcome
@@ -66,7 +67,7 @@ def laned(itinerary: Itinerary, lane_station: list[int], **columns: Any) -> Lane
     return Lanes(lane_station=np.array(lane_station, dtype=np.int64), **arrays)
 
 
-_COMPLETE, _GIVE_UP, _JOIN, _TURN, _ARRIVE = range(5)
+_COMPLETE, _STEP, _GIVE_UP, _JOIN, _TURN, _SCALE, _ARRIVE = range(7)
 """What happens, in the order in which it does at one instant."""
 
 
@@ -105,13 +106,16 @@ class ConditionedLoop:
             self.limits_of[station].append(limit)
         for lane, limit in self.column["lane_limit"]:
             self.limits_of[len(self.servers) + lane].append(limit)
-        self.leads: dict[str, dict[int, int]] = {"line": defaultdict(int), "queue": defaultdict(int)}
+        self.leads: dict[Any, dict[int, int]] = defaultdict(lambda: defaultdict(int))
         self.full: dict[int, int] = {}
         self.balance = dict(enumerate(self.column["budget_most"]))
         self.line: dict[int, list[int]] = defaultdict(list)
         self.queue: dict[int, list[int]] = defaultdict(list)
         self.serving: dict[int, list[int]] = defaultdict(list)
         self.log = {leg: [-1, -1, -1, LegOutcome.NOT_TRIED] for leg in self.leg}
+        self.batches = Batches(itinerary)
+        self.not_over = itinerary.requests
+        self.unseen: set[int] = set()  # legs whose clients hung up before the first token
         self.open_chains: dict[int, int] = {}
         self.answers: dict[int, list[int]] = {}
         self.events = [(time, _ARRIVE, request) for request, time in enumerate(itinerary.arrival_ns.tolist())]
@@ -125,12 +129,54 @@ class ConditionedLoop:
             _TURN: self.turn,
             _ARRIVE: self.arrive,
         }
-        while self.events:
+        while self.events or self.batches.next_step():
             self.events.sort()
+            step, decision = self.batches.next_step(), self.batches.next_decision()
+            first = self.events[0] if self.events else (10**30, 0)
+            if step is not None and (step[0], _STEP) < first:
+                first = (step[0], _STEP)
+            if self.not_over and decision is not None and (decision[0], _SCALE) < first:
+                self.batches.work_until(decision[0])
+                self.batches.decide(*decision)
+                continue
+            if step is not None and first == (step[0], _STEP):
+                self.batches.work_until(step[0])
+                self.step(*step)
+                continue
             now, kind, number = self.events.pop(0)
+            self.batches.work_until(now)
             happens[kind](now, number)
         joined, started, ended, outcome = np.array(list(self.log.values()), dtype=np.int64).reshape(-1, 4).T.copy()
-        return LegLog(joined, started, ended, outcome.astype(np.int8))
+        log = LegLog(joined, started, ended, outcome.astype(np.int8))
+        return log if self.batches.is_empty else replace(log, **self.batch_columns())
+
+    def batch_columns(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Give when each leg had its first token, if somebody was there to see it, and the replica it was served by."""
+        first, replica = [], []
+        for leg, (*_, outcome) in self.log.items():
+            served = outcome in {LegOutcome.DONE, LegOutcome.FAILED, LegOutcome.TIMED_OUT} and leg in self.batches.where
+            first.append(self.batches.first.get(leg, -1) if served and leg not in self.unseen else -1)
+            replica.append(self.batches.where[leg][1] if served else -1)
+        return {"first_ns": np.array(first, dtype=np.int64), "replica": np.array(replica, dtype=np.int64)}
+
+    def step(self, now: int, at: tuple[int, int]) -> None:
+        """End a phase at a replica: the slot goes to the next waiter, then the client, if still there, moves on."""
+        leg = self.batches.step(at)
+        if leg is not None:
+            self.fill(now, at)
+            if self.log[leg][3] == LegOutcome.NOT_TRIED:
+                self.over(now, leg, LegOutcome.FAILED if self.leg[leg]["fails"] else LegOutcome.DONE)
+
+    def fill(self, now: int, at: tuple[int, int]) -> None:
+        """Start those who wait for a slot, each the next, while there are free ones."""
+        while self.batches.waiting[at] and self.batches.has_room(at):
+            leg = self.next_of(self.batches.waiting[at], at[0], at)
+            self.batches.waiting[at].remove(leg)
+            self.pay(leg, at, self.leg[leg]["service"])
+            self.log[leg][1] = now
+            alone = (self.batches.prefill[leg], self.leg[leg]["service"])
+            self.batches.enter(at, leg, *(self.lasting(now, at[0], time) for time in alone))
+        self.batches.let_go(at)
 
     def arrive(self, now: int, request: int) -> None:
         """Begin with the first stage."""
@@ -141,6 +187,7 @@ class ConditionedLoop:
         members = [
             leg for leg, c in self.leg.items() if (c["request"], c["stage"], c["after"]) == (request, stage, NONE)
         ]
+        self.not_over -= not members
         self.open_chains[request] = len(members)
         self.answers[request] = []
         for leg in members:
@@ -159,7 +206,7 @@ class ConditionedLoop:
         own = len(self.servers) + self.column["lane"][leg]
         room_at = max(self.room_at(now, leg, own), self.room_at(now, leg, station))
         may_pass = not self.line[own] and not self.line[station] and room_at == now
-        may_start = may_pass and self.has_free_server(station)
+        may_start = may_pass and self.has_free_server(station, leg)
         if not may_start and not self.may_wait(leg):
             self.over(now, leg, LegOutcome.REJECTED)
             return
@@ -176,9 +223,11 @@ class ConditionedLoop:
         station, lane = self.leg[leg]["station"], self.column["lane"][leg]
         own = len(self.servers) + lane
         of_lane = len(self.line[own])
-        of_lane += sum(self.column["lane"][other] == lane for other in self.line[station] + self.queue[station])
+        at_replicas = [other for at, waiting in self.batches.waiting.items() if at[0] == station for other in waiting]
+        behind_limits = self.queue[station] + at_replicas
+        of_lane += sum(self.column["lane"][other] == lane for other in self.line[station] + behind_limits)
         lanes = [number for number, where in enumerate(self.column["lane_station"]) if where == station]
-        waiting = len(self.line[station]) + len(self.queue[station])
+        waiting = len(self.line[station]) + len(behind_limits)
         waiting += sum(len(self.line[len(self.servers) + number]) for number in lanes)
         return waiting < self.leg[leg]["queue_most"] and of_lane < self.column["lane_most"][lane]
 
@@ -202,8 +251,10 @@ class ConditionedLoop:
         rows = zip(*(self.column[name] for name in names), strict=True)
         return [slowdown for where, start, end, slowdown in rows if where == station and start <= now < end]
 
-    def has_free_server(self, station: int) -> bool:
-        """Say whether a server of the station could take somebody."""
+    def has_free_server(self, station: int, leg: int) -> bool:
+        """Say whether a server of the station, or the replica that the leg would be sent to, could take it."""
+        if self.batches.slots[station]:
+            return self.batches.has_room(self.batches.pick(station, leg))
         return self.servers[station] == UNLIMITED or len(self.serving[station]) < self.servers[station]
 
     def cost(self, leg: int, limit: int) -> int:
@@ -217,14 +268,14 @@ class ConditionedLoop:
         limits = [limit for limit in self.limits_of[place] if limit in self.full]
         return max([now, *(self.full[n] + self.cost(leg, n) - self.column["limit_burst_ns"][n] for n in limits)])
 
-    def next_of(self, waiting: list[int], station: int, kind: str) -> int:
+    def next_of(self, waiting: list[int], station: int, kind: Any) -> int:
         """Give who is next of those who wait in a station's line or queue, in the order in which they came there."""
         lane, leads = self.column["lane"], self.leads[kind]
         if self.column["fair"][station]:
             return min(waiting, key=lambda leg: (leads[lane[leg]], lane[leg]))
         return min(waiting, key=lambda leg: self.column["lane_rank"][lane[leg]])
 
-    def pay(self, leg: int, kind: str, cost: int) -> None:
+    def pay(self, leg: int, kind: Any, cost: int) -> None:
         """Let virtual time go on to where the leg's lane is, and the lane be ahead of it by what it is given."""
         lane, leads = self.column["lane"][leg], self.leads[kind]
         gone = leads[lane]
@@ -272,20 +323,26 @@ class ConditionedLoop:
             self.come(now, leg, station)
             return
         self.pay(leg, "line", max([0, *(self.cost(leg, limit) for limit in self.limits_of[place])]))
+        if self.batches.slots[station]:
+            self.fill(now, self.batches.send(station, leg))
+            return
         self.queue[station].append(leg)
         self.serve(now, station)
 
     def serve(self, now: int, station: int) -> None:
         """Start those who wait, each the next, while servers are free."""
-        while self.queue[station] and self.has_free_server(station):
+        while self.queue[station] and self.has_free_server(station, self.queue[station][0]):
             leg = self.next_of(self.queue[station], station, "queue")
             self.queue[station].remove(leg)
             self.pay(leg, "queue", self.leg[leg]["service"])
             self.serving[station].append(leg)
             self.log[leg][1] = now
-            slow = [slowdown for slowdown in self.slowdowns(now, station) if slowdown]
-            service = self.leg[leg]["service"]
-            self.events.append((now + (service * slow[-1] // 1000 if slow else service), _COMPLETE, leg))
+            self.events.append((now + self.lasting(now, station, self.leg[leg]["service"]), _COMPLETE, leg))
+
+    def lasting(self, now: int, station: int, time: int) -> int:
+        """Give how long something takes that begins now."""
+        slow = [slowdown for slowdown in self.slowdowns(now, station) if slowdown]
+        return time * slow[-1] // 1000 if slow else time
 
     def complete(self, now: int, leg: int) -> None:
         """Free the server, unless that has been done; then the client, if still there, moves on."""
@@ -310,11 +367,25 @@ class ConditionedLoop:
         elif leg in self.queue[station]:
             self.queue[station].remove(leg)
             self.over(now, leg, LegOutcome.ABANDONED)
+        elif leg in self.batches.where and leg in self.batches.waiting[self.batches.where[leg]]:
+            self.batches.waiting[self.batches.where[leg]].remove(leg)
+            self.over(now, leg, LegOutcome.ABANDONED)
         elif timeout != NO_LIMIT and now == self.log[leg][0] + timeout:
+            if leg not in self.batches.first:
+                self.unseen.add(leg)
             if self.column["cancels"][station]:
-                self.serving[station].remove(leg)
-                self.serve(now, station)
+                self.free(now, station, leg)
             self.over(now, leg, LegOutcome.TIMED_OUT)
+
+    def free(self, now: int, station: int, leg: int) -> None:
+        """Take a leg out of its server, or out of its slot."""
+        if self.batches.slots[station]:
+            at = self.batches.where[leg]
+            self.batches.inside[at] = [one for one in self.batches.inside[at] if one.leg != leg]
+            self.fill(now, at)
+        else:
+            self.serving[station].remove(leg)
+            self.serve(now, station)
 
     def over(self, now: int, leg: int, outcome: LegOutcome, wait: int = 0) -> None:
         """Note what became of a leg, and move on: along its chain, to the next stage, or not at all."""
@@ -337,5 +408,8 @@ class ConditionedLoop:
             self.answers[request].append(leg)
         self.open_chains[request] -= 1
         answers = self.answers[request]
-        if self.open_chains[request] == 0 and answers and not any(self.leg[answer]["ends"] for answer in answers):
-            self.begin(now, request, self.leg[leg]["stage"] + 1)
+        if self.open_chains[request] == 0:
+            if answers and not any(self.leg[answer]["ends"] for answer in answers):
+                self.begin(now, request, self.leg[leg]["stage"] + 1)
+            else:
+                self.not_over -= 1

@@ -56,6 +56,7 @@ class Purpose(IntEnum):
     ERROR = 29
     ERROR_TIME = 30
     BACKOFF = 31
+    BALANCE = 32
     GATE_SAMPLE = 60
     GATE_VERDICT = 61
     DRIFT = 62

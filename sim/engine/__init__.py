@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from sim.engine.log import LegLog
 from sim.routing.itinerary import Itinerary
+from sim.routing.replicas import Usage
 
 __all__ = ["ENGINES", "Engine", "LegLog", "play"]
 
@@ -27,6 +28,10 @@ class Engine(Protocol):
         Raises ValueError if an itinerary breaks its contract, arrivals go back in time, the servers are not those of
         the itineraries before, or a time does not fit 64 bits.
         """
+        ...
+
+    def usage(self) -> list[Usage]:
+        """Give what the replicas of each station did within the window, after all has been played."""
         ...
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from simpy import Environment, Event
 
 from sim.engine import order
+from sim.engine.batches import Stay
+from sim.engine.clusters import Cluster
 from sim.engine.endpoints import Endpoint, Refusal
 from sim.engine.gates import Visit
 from sim.engine.log import LegLog
@@ -33,7 +35,8 @@ class Clients(Arrivals):
     ) -> None:
         super().__init__(env, itinerary, first)
         times = [np.full(itinerary.legs, _NOT_TRIED, dtype=np.int64) for _ in range(3)]
-        self.log = LegLog(times[0], times[1], times[2], np.zeros(itinerary.legs, dtype=np.int8))
+        batched = [] if itinerary.replicas is None else [times[0].copy(), times[0].copy()]
+        self.log = LegLog(times[0], times[1], times[2], np.zeros(itinerary.legs, dtype=np.int8), *batched)
         self._joined, self._started, self._ended, self._outcome = (
             column.data for column in (*times, self.log.outcome) if column is not None
         )
@@ -53,6 +56,7 @@ class Clients(Arrivals):
         self._lane = lanes_of(itinerary).lane.data
         self._ends = conditions.ends.data
         self._stops = conditions.stops.data
+        self._replicas = itinerary.replicas
 
     def request(self, number: int) -> Generator[Event, None, None]:
         """Play one request: the chains of a stage begin together; the next stage waits for them all."""
@@ -89,7 +93,7 @@ class Clients(Arrivals):
         """Try one leg: join, wait for a server, be served. Give in how many ns the limits it met will have room."""
         endpoint = self._endpoints[self._station[row]]
         joined_ns = self._joined[row] = int(self._env.now)
-        visit = Visit(self._env, self._lane[row], self._tokens[row], self._queue_most[row], self._service[row])
+        visit = self._visit(row)
         refusal = self._ask(row) or endpoint.join(visit)
         if refusal is not None:
             self._over(row, refusal.outcome, served=False)
@@ -100,8 +104,19 @@ class Clients(Arrivals):
                 endpoint.leave(visit)
                 self._over(row, LegOutcome.ABANDONED, served=False)
                 return 0
-        yield from self._be_served(row, endpoint, joined_ns)
+        if isinstance(endpoint, Cluster) and isinstance(visit, Stay):
+            yield from self._be_in_a_batch(row, endpoint, visit)
+        else:
+            yield from self._be_served(row, endpoint, joined_ns)
         return 0
+
+    def _visit(self, row: int) -> Visit:
+        """Give the leg as its station sees it."""
+        way, replicas = (self._lane[row], self._tokens[row], self._queue_most[row], self._service[row]), self._replicas
+        if replicas is None or not replicas.slots[self._station[row]]:
+            return Visit(self._env, *way)
+        prefill_ns, lot = int(replicas.prefill_ns[row]), int(replicas.lot[row])
+        return Stay(self._env, self._first_leg + row, way, prefill_ns=prefill_ns, lot=lot)
 
     def _ask(self, row: int) -> Refusal | None:
         """Ask for a retry of the leg before, if this is one, at the same station; a first try adds to the balance."""
@@ -138,6 +153,20 @@ class Clients(Arrivals):
         if endpoint.cancels:
             endpoint.release()
         self._over(row, LegOutcome.TIMED_OUT)
+
+    def _be_in_a_batch(self, row: int, cluster: Cluster, stay: Stay) -> Generator[Event, None, None]:
+        """Hold a slot of a replica until the last phase has ended, or until the client hangs up if that is sooner."""
+        self._started[row] = int(self._env.now)
+        left_ns = self._joined[row] + self._timeout[row] - int(self._env.now)
+        hang_up = [] if self._timeout[row] == NO_LIMIT else [self._due(left_ns, order.giving_up(self._first_leg + row))]
+        yield self._env.any_of([stay.ended, *hang_up])
+        if stay.ended.triggered:
+            self._over(row, LegOutcome.FAILED if self._fails[row] else LegOutcome.DONE)
+        else:
+            cluster.hang_up(stay)
+            self._over(row, LegOutcome.TIMED_OUT)
+        if self.log.first_ns is not None and self.log.replica is not None:
+            self.log.first_ns[row], self.log.replica[row] = stay.first_ns, stay.number_of_replica()
 
     def _over(self, row: int, outcome: LegOutcome, *, served: bool = True) -> None:
         """Note what became of a leg, now; one that no server took started when it ended."""

@@ -14,6 +14,7 @@ from sim.engine.kernel import Carried, Legs, Pending, Stations, Times
 from sim.engine.log import LegLog
 from sim.engine.parts import Intake, plain
 from sim.routing.itinerary import UNLIMITED, Itinerary
+from sim.routing.replicas import Usage
 
 if TYPE_CHECKING:
     from sim.engine.general import General
@@ -62,6 +63,10 @@ class Compiled:
         self._carry(legs, first[0])
         self._parts += 1
         return self._complete()
+
+    def usage(self) -> list[Usage]:
+        """Give what the replicas of each station did within the window."""
+        return [] if self._general is None else self._general.usage()
 
     def _with_conditions(self) -> General:
         """Give the engine that plays conditions, which is loaded only by those who simulate with some."""

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 from simpy import Environment
 
-from sim.engine.gates import Gate, Lane, Room, Visit, lanes_of_stations
-from sim.engine.limits import limits_of_gates
+from sim.engine.gates import Gate, Lane, Room, Visit
 from sim.routing.conditions import AS_USUAL, NO_LIMIT, RETRY, Conditions, LegOutcome
-from sim.routing.itinerary import UNLIMITED, Itinerary
-from sim.routing.lanes import lanes_of
+from sim.routing.itinerary import UNLIMITED
+from sim.routing.replicas import Usage
 
 
 class Refusal(NamedTuple):
@@ -91,7 +90,7 @@ class Endpoint:
             return Refusal(LegOutcome.FAILED)
         own = self.gates[visit.lane]
         may_pass = own.is_open(visit) and self.gate.is_open(visit)
-        if not (may_pass and self._free) and self._is_full_for(visit):
+        if not (may_pass and self._has_room_for(visit)) and self._is_full_for(visit):
             return Refusal(LegOutcome.REJECTED)
         if not may_pass and self._rejects:
             return Refusal(LegOutcome.REJECTED, max(own.room_in(visit), self.gate.room_in(visit)))
@@ -122,8 +121,9 @@ class Endpoint:
     def leave(self, visit: Visit) -> None:
         """Let one who waits go away."""
         self._waiting[visit.lane] -= 1
-        if visit in self._queue:
-            self._queue.remove(visit)
+        queue = self._queue_of(visit)
+        if visit in queue:
+            queue.remove(visit)
         elif visit in self.gate.line:
             self.gate.leave(visit)
         else:
@@ -138,6 +138,10 @@ class Endpoint:
             self._queue.remove(visit)
             self._serve(visit)
 
+    def usage(self) -> Usage:
+        """Give what replicas did, of which an endpoint has none by itself."""
+        return Usage()
+
     def lasting(self, service_ns: int) -> int:
         """Give how long (ns) a service that starts now takes."""
         slow = [outage.slowdown for outage in self._outages() if outage.slowdown]
@@ -146,8 +150,16 @@ class Endpoint:
     def _serve(self, visit: Visit) -> None:
         """Let a server take a visit."""
         self._waiting[visit.lane] -= 1
-        self._queue.charge(visit.lane, visit.service_ns)
+        self._queue_of(visit).charge(visit.lane, visit.service_ns)
         visit.succeed()
+
+    def _has_room_for(self, visit: Visit) -> bool:  # noqa: ARG002 - where there are replicas it depends on the visit
+        """Say whether a server is free."""
+        return self._free > 0
+
+    def _queue_of(self, visit: Visit) -> Room:  # noqa: ARG002 - the same
+        """Give where a visit waits for a server."""
+        return self._queue
 
     def _is_full_for(self, visit: Visit) -> bool:
         """Say whether so many wait that this visit may not wait as well."""
@@ -164,32 +176,7 @@ class Endpoint:
         return self._outages_now
 
 
-def endpoints(env: Environment, itinerary: Itinerary, conditions: Conditions) -> list[Endpoint]:
-    """Make the endpoints of a run from the columns of its first itinerary."""
-    lanes = lanes_of(itinerary)
-    limits, outages = limits_of_gates(conditions, lanes), _outages_of_stations(conditions)
-    found = []
-    for number, mine in enumerate(lanes_of_stations(lanes, itinerary)):
-        fair = bool(lanes.fair[number])
-        endpoint = Endpoint(
-            env,
-            int(itinerary.servers[number]),
-            lanes=mine,
-            outages=outages[number],
-            balance=Balance(int(conditions.budget[number]), int(conditions.budget_most[number])),
-            cancels=bool(conditions.cancels[number]),
-            rejects=bool(conditions.rejects[number]),
-            queue=Room(mine, fair=fair),
-        )
-        endpoint.gate = Gate(env, number, limits[number], Room(mine, fair=fair), endpoint.admit)
-        for lane, kind in mine.items():
-            own = len(itinerary.servers) + lane
-            endpoint.gates[lane] = Gate(env, own, limits[own], Room({lane: kind}, fair=False), endpoint.enter)
-        found.append(endpoint)
-    return found
-
-
-def _outages_of_stations(conditions: Conditions) -> list[list[Outage]]:
+def outages_of_stations(conditions: Conditions) -> list[list[Outage]]:
     """Give the outages of each station."""
     outages: list[list[Outage]] = [[] for _ in conditions.cancels]
     columns = (conditions.outage_start_ns, conditions.outage_end_ns, conditions.outage_slowdown)

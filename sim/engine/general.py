@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.columns import Ints
 from sim.engine import general_check, general_kernel, kernel
 from sim.engine import general_world as of
 from sim.engine.general_check import Check
-from sim.engine.general_system import System, laid_out
-from sim.engine.general_world import Legs, Log, World
+from sim.engine.general_system import System, batched, laid_out, used
+from sim.engine.general_world import Batches, Legs, Log, Prompts, World
 from sim.engine.kernel import DONE, FIRST_ARRIVAL, Pending
 from sim.engine.log import LegLog
 from sim.engine.parts import Intake, plain
 from sim.routing.conditions import Conditions
 from sim.routing.itinerary import Itinerary
 from sim.routing.lanes import lanes_of
+from sim.routing.replicas import Usage
 
 _ROOM = 256
 _GROWTH = 2
@@ -32,7 +34,10 @@ class _UnderWay:
     """Legs of the requests that are not over: what is known of them, and which row of which itinerary they are."""
 
     legs: Legs
+    prompts: Prompts
     log: Log
+    first: Ints
+    where: Ints
     follower: Ints
     behind: Ints
     requests: Ints
@@ -47,12 +52,14 @@ class General:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._system: System | None = None
+        self._batched: dict[str, Ints] = {}
         self._pending = Pending(*(np.empty(_ROOM, dtype=np.int64) for _ in range(3)))
         self._size = 0
         self._under_way = _nothing()
         self._open: deque[tuple[int, LegLog]] = deque()
         self._parts = 0
         self._longest = 0
+        self._not_over = 0
         self._check = Check()
 
     def advance(self, itinerary: Itinerary, until_ns: int | None) -> list[LegLog]:
@@ -62,13 +69,17 @@ class General:
         arrival, legs = plain(itinerary.arrival_ns), _legs(itinerary, conditions)
         longest = self._check.longest(itinerary, arrival, plain(itinerary.servers), legs)
         first = self._intake.take(itinerary, until_ns, checked=longest is not None)
+        if longest is not None and itinerary.replicas is not None:
+            itinerary.replicas.check(itinerary)
         self._longest = max(self._longest, _longest_run(legs.request) if longest is None else longest)
         if self._system is None:
             self._system = laid_out(itinerary, conditions)
-        world = self._play(self._world(legs, itinerary.requests, first[0]), arrival, until_ns, first[1])
+            self._batched = batched(itinerary.replicas, len(itinerary.servers))
+        prompts = _prompts(itinerary)
+        world = self._play(self._world(legs, prompts, itinerary.requests, first[0]), arrival, until_ns, first[1])
         carried = len(self._under_way.row)
-        self._open.append((self._parts, _log(world.log, carried)))
-        self._note(world.log)
+        self._open.append((self._parts, _log(world, carried, beside=itinerary.replicas is not None)))
+        self._note(world)
         self._carry(world, first[0])
         if until_ns is None and len(self._under_way.row):
             raise ValueError("a leg would end after the last nanosecond of a 64-bit clock")
@@ -79,13 +90,17 @@ class General:
             done.append(self._open.popleft()[1])
         return done
 
-    def _world(self, new: Legs, arriving: int, first_leg: int) -> World:
+    def usage(self) -> list[Usage]:
+        """Give what the replicas of each station did within the window."""
+        return used(self._batched) if self._batched else []
+
+    def _world(self, new: Legs, prompts: Prompts, arriving: int, first_leg: int) -> World:
         """Put all together that the loop works on; the new legs stand behind those under way."""
         old, size = self._under_way, len(new.request)
         carried = len(old.row)
         at = np.zeros(of.AT_FIELDS, dtype=np.int64)
         at[of.SIZE], at[of.OFFSET], at[of.REQUESTS] = self._size, first_leg - carried, len(old.requests)
-        at[of.MOST] = self._longest
+        at[of.MOST], at[of.UNDER_WAY] = self._longest, self._not_over
         joined, started, ended = (np.full(carried + size, -1, dtype=np.int64) for _ in range(3))
         log = Log(joined, started, ended, np.zeros(carried + size, dtype=np.int8))
         for name in Log._fields:
@@ -94,7 +109,11 @@ class General:
         follower[:carried], behind[:carried] = old.follower, old.behind
         state = np.concatenate((old.requests, np.zeros((arriving, 2), dtype=np.int64)))
         assert self._system is not None  # noqa: S101 - laid out by the caller
-        return World(old.legs, new, log, follower, behind, state, *self._system, self._pending, old.numbers, at)
+        first, where = (np.full(len(old.first) + len(prompts.lot), -1, dtype=np.int64) for _ in range(2))
+        first[: len(old.first)], where[: len(old.first)] = old.first, old.where
+        batches = Batches(carried=old.prompts, prompts=prompts, first=first, where=where, **self._batched)
+        system = (*self._system, self._pending)
+        return World(old.legs, new, log, follower, behind, state, *system, old.numbers, batches, at)
 
     def _play(self, world: World, arrival: Ints, until_ns: int | None, first_request: int) -> World:
         """Run the loop, with room where it lacks it."""
@@ -102,16 +121,19 @@ class General:
         while general_kernel.advance(arrival, world, before, is_last, first_request) != DONE:
             world = _roomier(world)
         self._pending, self._size = world.pending, int(world.at[of.SIZE])
+        self._not_over = int(world.at[of.UNDER_WAY])
         return world
 
-    def _note(self, log: Log) -> None:
+    def _note(self, world: World) -> None:
         """Write what is known of the legs that were under way into the logs of their itineraries."""
         part, row = self._under_way.part, self._under_way.row
         for begin, end in pairwise(_edges(part)):
             mine = self._open[int(part[begin]) - self._open[0][0]][1]
             to = row[begin:end]
             for name in Log._fields:
-                getattr(mine, _LOG_NAMES[name])[to] = getattr(log, name)[begin:end]
+                getattr(mine, _LOG_NAMES[name])[to] = getattr(world.log, name)[begin:end]
+            if mine.first_ns is not None and mine.replica is not None:
+                mine.first_ns[to], mine.replica[to] = world.batches.first[begin:end], world.batches.where[begin:end]
 
     def _carry(self, world: World, first_leg: int) -> None:
         """Keep the legs of requests that are not over, and let go of the others."""
@@ -127,7 +149,13 @@ class General:
         edges = _edges(request)
         self._under_way = _UnderWay(
             legs=legs._replace(request=np.repeat(np.arange(len(edges) - 1), np.diff(edges)), after=_place(after, kept)),
+            prompts=Prompts._make(
+                np.concatenate((_those(one, before), _those(two, came)))
+                for one, two in zip(old.prompts, world.batches.prompts, strict=True)
+            ),
             log=Log._make(column[kept] for column in world.log),
+            first=_those(world.batches.first, kept),
+            where=_those(world.batches.where, kept),
             follower=_place(world.follower[kept], kept),
             behind=_place(world.behind[kept], kept),
             requests=world.requests[request[edges[:-1]]],
@@ -137,9 +165,11 @@ class General:
         )
         ends = [of.HEAD, of.TAIL]
         world.bands[:, ends] = _place(world.bands[:, ends], kept)
+        world.batches.slots[:, of.LEG] = _place(world.batches.slots[:, of.LEG], kept)
         self._size = _sift(world)
         rank, row = self._pending.rank[: self._size], self._pending.row[: self._size]
-        of_leg = (row >= 0) & ((rank < of.TURNS) | (rank >= FIRST_ARRIVAL))
+        steps, turns = (rank >= of.STEPS) & (rank < of.GIVING_UP), (rank >= of.TURNS) & (rank < FIRST_ARRIVAL)
+        of_leg = (row >= 0) & ~steps & ~turns
         row[of_leg] = _place(row[of_leg], kept)
 
 
@@ -151,7 +181,8 @@ def _nothing() -> _UnderWay:
     false = np.empty(0, dtype=np.bool_)
     legs = Legs._make(false if name in {"heeds", "fails", "ends", "stops"} else none for name in Legs._fields)
     log = Log(none, none, none, np.empty(0, dtype=np.int8))
-    return _UnderWay(legs, log, none, none, np.empty((0, 2), dtype=np.int64), none, none, none)
+    nobody = np.empty((0, 2), dtype=np.int64)
+    return _UnderWay(legs, Prompts(none, none), log, none, none, none, none, nobody, none, none, none)
 
 
 def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
@@ -174,10 +205,23 @@ def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
     )
 
 
-def _log(log: Log, carried: int) -> LegLog:
-    """Give the log of the new legs, without holding on to much more."""
-    new = Log._make(column[carried:] for column in log)
-    return LegLog(*(new if carried <= len(new.joined) else Log._make(column.copy() for column in new)))
+def _prompts(itinerary: Itinerary) -> Prompts:
+    replicas = itinerary.replicas
+    if replicas is None:
+        return Prompts(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    return Prompts(plain(replicas.prefill_ns), plain(replicas.lot))
+
+
+def _log(world: World, carried: int, *, beside: bool) -> LegLog:
+    """Give the log of the new legs, `beside` it what replicas did, without holding on to much more."""
+    columns: tuple[NDArray[Any], ...] = world.log
+    new = [column[carried:] for column in (*columns, *((world.batches.first, world.batches.where) if beside else ()))]
+    return LegLog(*(new if carried <= len(new[0]) else [column.copy() for column in new]))
+
+
+def _those(column: Ints, rows: Ints) -> Ints:
+    """Give the rows of a column that is empty where there are no replicas."""
+    return column[rows] if len(column) else column
 
 
 def _rows_of(requests: Ints, request: Ints) -> Ints:
@@ -214,6 +258,8 @@ def _sift(world: World) -> int:
     matters[gives_up] = (outcome >= of.IN_LINE) | ((outcome == of.TIMED_OUT) & (log.ended[leg] == time[gives_up]))
     turn = np.flatnonzero((rank >= of.TURNS) & (rank < FIRST_ARRIVAL))
     matters[turn] = world.gates[row[turn], of.TURN] == time[turn]
+    step = np.flatnonzero((rank >= of.STEPS) & (rank < of.GIVING_UP))
+    matters[step] = world.batches.replicas[row[step], of.SCHEDULED] == time[step]
     left = np.flatnonzero(matters)
     left = left[np.lexsort((rank[left], time[left]))]  # what is sorted is a heap
     for column in pending:

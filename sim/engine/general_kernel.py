@@ -19,8 +19,11 @@ from zlib import crc32
 import numpy as np
 from numba import njit
 
+from sim.engine import general_batches as batches
 from sim.engine import general_lanes as lanes
+from sim.engine import general_parts as parts
 from sim.engine import general_rules as rules
+from sim.engine import general_scaling as scaling
 from sim.engine import kernel
 from sim.engine.general_lanes import call, part
 from sim.engine.general_world import (
@@ -29,6 +32,7 @@ from sim.engine.general_world import (
     CANCELS,
     GIVING_UP,
     GROW,
+    IN_BATCH,
     IN_LANE,
     IN_LINE,
     IN_QUEUE,
@@ -45,12 +49,14 @@ from sim.engine.general_world import (
     ROW,
     SERVERS,
     SIZE,
+    STEPS,
     TIMED_OUT,
     TURN,
     TURNS,
+    UNDER_WAY,
     WELL,
 )
-from sim.engine.kernel import DONE, FIRST_ARRIVAL
+from sim.engine.kernel import DONE, FIRST_ARRIVAL, LATEST
 
 _njit: Any = njit  # its types do not know `_nrt`
 _at: Any = np.uintp
@@ -97,7 +103,7 @@ def _begin(world, row):
     chains = 0
     for leg in range(row, end):
         world.follower[_at(leg)] = -1
-        after = rules.pick(old.after, new.after, leg)
+        after = parts.pick(old.after, new.after, leg)
         if after < 0:
             chains += 1
         else:
@@ -111,7 +117,7 @@ def _begin(world, row):
 @part
 def _request(world, row):
     """Give the request of a row."""
-    request = rules.pick(world.carried.request, world.legs.request, row)
+    request = parts.pick(world.carried.request, world.legs.request, row)
     return _at(request if row < len(world.numbers) else request + world.at[REQUESTS])
 
 
@@ -129,22 +135,22 @@ def _move_on(world, ended, joining, row, now):
             outcome = world.log.outcome[_at(ended)]
             done = outcome == WELL
             follower = world.follower[_at(ended)]
-            if follower < 0 or done or (outcome == REJECTED and rules.pick(old.stops, new.stops, ended)):
+            if follower < 0 or done or (outcome == REJECTED and parts.pick(old.stops, new.stops, ended)):
                 requests[request, OPEN] -= 1
                 if done:
-                    requests[request, MET] |= 2 if rules.pick(old.ends, new.ends, ended) else 1
+                    requests[request, MET] |= 2 if parts.pick(old.ends, new.ends, ended) else 1
             else:
-                delay = rules.pick(old.delay, new.delay, follower)
-                if rules.pick(old.heeds, new.heeds, follower):
+                delay = parts.pick(old.delay, new.delay, follower)
+                if parts.pick(old.heeds, new.heeds, follower):
                     delay = max(delay, wait)
                 if delay == 0:
                     joining = follower
                 else:
-                    number = rules.number_of(world.numbers, at, follower)
-                    rules.schedule(world.pending, at, now, delay, JOINING + number, follower)
+                    number = parts.number_of(world.numbers, at, follower)
+                    parts.schedule(world.pending, at, now, delay, JOINING + number, follower)
             ended = -1
         while joining < 0 and row < end:  # the next chain of a stage that begins
-            if rules.pick(old.after, new.after, row) < 0:
+            if parts.pick(old.after, new.after, row) < 0:
                 joining = row
             row += 1
         if joining >= 0:
@@ -158,6 +164,7 @@ def _move_on(world, ended, joining, row, now):
             row, onward = _behind_stage(world, last)
             if not onward or requests[request, MET] != 1:
                 requests[request, OPEN] = OVER
+                at[UNDER_WAY] -= 1
                 return
             end = _begin(world, row)
 
@@ -170,20 +177,27 @@ def _give_up(world, leg, now):
     """
     log, stations = world.log, world.stations
     row = _at(leg)
-    number = rules.pick(world.carried.station, world.legs.station, leg)
+    number = parts.pick(world.carried.station, world.legs.station, leg)
     station = _at(number)
     outcome = log.outcome[row]
     if outcome == TIMED_OUT and log.ended[row] == now:
         return number if stations[station, CANCELS] and stations[station, SERVERS] > 0 else -1, leg
+    if outcome == IN_BATCH and now - log.joined[row] == parts.pick(world.carried.timeout, world.legs.timeout, leg):
+        log.ended[row] = now
+        log.outcome[row] = TIMED_OUT
+        batches.hang_up(world, station, leg, stations[station, CANCELS] > 0, now)
+        return -1, leg
     if outcome not in (IN_LANE, IN_LINE, IN_QUEUE):
         return -1, -1
-    lane = _at(rules.pick(world.carried.lane, world.legs.lane, leg))
+    lane = _at(parts.pick(world.carried.lane, world.legs.lane, leg))
     gate = station if outcome == IN_LINE else lanes.gate_of(world, lane)
     was_head = outcome != IN_QUEUE and lanes.head(world, gate, outcome) == leg
     log.started[row] = now
     log.ended[row] = now
     log.outcome[row] = ABANDONED
-    rules.count(world, station, lane, -1)
+    parts.count(world, station, lane, -1)
+    if outcome == IN_QUEUE:
+        batches.leave(world.batches, station, leg, now)
     if was_head:
         rules.look(world, gate, now)
     return -1, leg
@@ -196,7 +210,7 @@ def _turn(world, gate, now):
     world.gates[gate, TURN] = NEVER
     waits = lanes.waits_in(world, gate)
     leg = lanes.head(world, gate, waits)
-    tokens = rules.pick(world.carried.tokens, world.legs.tokens, leg)
+    tokens = parts.pick(world.carried.tokens, world.legs.tokens, leg)
     if rules.wait_for_room(world, gate, tokens, now) == 0:
         lanes.pop(world, gate, waits)
         starts = _through(world, gate, leg, tokens, now)
@@ -207,8 +221,8 @@ def _turn(world, gate, now):
 @part
 def _through(world, gate, leg, tokens, now):
     """Let a leg go through a gate at which it waited, and on as far as it comes. Gives it if a server takes it."""
-    station = _at(rules.pick(world.carried.station, world.legs.station, leg))
-    lane = _at(rules.pick(world.carried.lane, world.legs.lane, leg))
+    station = _at(parts.pick(world.carried.station, world.legs.station, leg))
+    lane = _at(parts.pick(world.carried.lane, world.legs.lane, leg))
     if gate != station:
         rules.take(world, gate, tokens, now)
         if rules.has_limits(world, station) and (
@@ -217,10 +231,19 @@ def _through(world, gate, leg, tokens, now):
             rules.stand_in_station_line(world, station, lane, leg, now)
             return -1
     rules.pass_station(world, station, lane, tokens, now)
+    if batches.has_replicas(world.batches, station):
+        replica = batches.picked(world.batches, station, leg, now)
+        batches.send(world.batches, station, replica, leg, now)
+        if batches.has_room(world.batches, replica):
+            parts.count(world, station, lane, -1)
+            batches.enter(world, leg, replica, now)
+        else:
+            batches.wait(world, replica, lane, leg)
+        return -1
     servers = world.stations[station, SERVERS]
     if servers == 0 or world.stations[station, BUSY] < servers:
         world.log.outcome[_at(leg)] = IN_QUEUE
-        rules.count(world, station, lane, -1)
+        parts.count(world, station, lane, -1)
         return leg
     rules.queue_up(world, station, lane, leg)
     return -1
@@ -232,7 +255,7 @@ def _free(world, station):
     world.stations[station, BUSY] -= 1
     leg = lanes.pop(world, lanes.queue_of(world, station), IN_QUEUE)
     if leg >= 0:
-        rules.count(world, station, _at(rules.pick(world.carried.lane, world.legs.lane, leg)), -1)
+        parts.count(world, station, _at(parts.pick(world.carried.lane, world.legs.lane, leg)), -1)
     return leg
 
 
@@ -241,6 +264,7 @@ def _play(arrival, world, before, is_last, first_request):
     """Do what `advance` says."""
     legs, at, pending = world.legs, world.at, world.pending
     number, row = at[NUMBER], at[ROW]
+    scales = scaling.is_used(world.batches)
     while True:
         size = at[SIZE]
         fresh = number < len(arrival) and (size == 0 or arrival[_at(number)] < pending.time[0])
@@ -249,6 +273,14 @@ def _play(arrival, world, before, is_last, first_request):
         elif size > 0:
             now = pending.time[0]
         else:
+            now = LATEST
+        if scales:
+            # decisions come before arrivals, and after all else that happens at an instant
+            latest = now if fresh or size == 0 or pending.rank[0] >= FIRST_ARRIVAL else now - 1
+            latest = latest if is_last else min(latest, before - 1)
+            if (not is_last or number < len(arrival) or at[UNDER_WAY] > 0) and scaling.decide(world.batches, latest):
+                continue
+        if not fresh and size == 0:
             break
         if now >= before and not is_last:
             break
@@ -263,6 +295,7 @@ def _play(arrival, world, before, is_last, first_request):
             if row < len(legs.request) and legs.request[_at(row)] == number:
                 begins = len(world.numbers) + row
                 row = _behind_request(legs, row)
+                at[UNDER_WAY] += 1
             number += 1
         else:
             rank, came = pending.rank[0], pending.row[0]
@@ -270,14 +303,16 @@ def _play(arrival, world, before, is_last, first_request):
             last = _at(size)
             at[SIZE] = size
             kernel.replace(pending, size, pending.time[last], pending.rank[last], pending.row[last])
-            if rank < GIVING_UP:
+            if rank < STEPS:
                 if came < 0:
                     freed = -1 - came
                 else:
                     ended = came
-                    freed = rules.pick(world.carried.station, legs.station, came)
+                    freed = parts.pick(world.carried.station, legs.station, came)
                     if world.stations[_at(freed), SERVERS] == 0:
                         freed = -1
+            elif rank < GIVING_UP:
+                ended = batches.step(world, _at(came), now)
             elif rank < JOINING:
                 freed, ended = _give_up(world, came, now)
             elif rank < TURNS:
@@ -287,6 +322,8 @@ def _play(arrival, world, before, is_last, first_request):
                     starts = _turn(world, _at(came), now)
             else:
                 begins = came
+                if came < 0:
+                    at[UNDER_WAY] -= 1
         if freed >= 0:
             starts = _free(world, _at(freed))
         if starts >= 0:
@@ -305,7 +342,17 @@ def _play(arrival, world, before, is_last, first_request):
                 pending, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, len(world.numbers) + row
             )
             at[SIZE] = size + 1
+            at[UNDER_WAY] += 1
             row = _behind_request(legs, row)
+        elif scales:  # one without legs: nothing is to be done for it but to wait for it
+            size = at[SIZE]
+            at[NEED] = size + 1
+            if size == len(pending.time):
+                at[NUMBER], at[ROW] = number, row
+                return GROW
+            kernel.push(pending, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, -1)
+            at[SIZE] = size + 1
+            at[UNDER_WAY] += 1
         number += 1
     at[NUMBER], at[ROW] = number, row
     for place in range(len(world.places)):
@@ -331,7 +378,10 @@ def _made_of(sources: int) -> Any:
     return advance
 
 
-_FILES = ("kernel", "general_world", "general_lanes", "general_rules", "general_kernel")
+_FILES = (
+    *("kernel", "general_world", "general_lanes", "general_parts", "general_scaling", "general_batches"),
+    *("general_rules", "general_kernel"),
+)
 
 
 def _sources() -> int:

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from sim.engine import general_batches as batches
 from sim.engine import general_lanes as lanes
-from sim.engine import kernel
 from sim.engine.general_lanes import call, part
+from sim.engine.general_parts import band_of, count, is_down, number_of, pick, schedule, weather_at
 from sim.engine.general_world import (
     AS_USUAL,
     BALANCE,
@@ -30,14 +31,11 @@ from sim.engine.general_world import (
     CANCELS,
     DENIED,
     FAILED,
-    FROM,
     GIVING_UP,
     IN_LANE,
     IN_LINE,
     IN_QUEUE,
-    IS_DOWN,
     IS_FAIR,
-    LANE_BAND,
     LANE_MOST,
     LANE_WAITING,
     LEVEL,
@@ -46,20 +44,17 @@ from sim.engine.general_world import (
     NEVER,
     NO_LIMIT,
     NOT_TRIED,
-    OFFSET,
     PER,
     PERIOD,
     REJECTED,
     REJECTS,
     SERVERS,
     SINCE,
-    SIZE,
     SLOWDOWN,
     TIMED_OUT,
     TURN,
     TURNS,
     WAITING,
-    WEATHER,
     WEATHER_END,
     WELL,
 )
@@ -67,27 +62,6 @@ from sim.engine.kernel import FIRST_RANK, LATEST
 
 _at: Any = np.uintp
 """Marks an index that is not negative, as in the other loop."""
-
-
-@part
-def schedule(pending, at, now, span, rank, row):
-    """Let something happen in `span` from now, if the clock goes so far."""
-    if now <= LATEST - span:
-        size = at[SIZE]
-        kernel.push(pending, size, now + span, rank, row)
-        at[SIZE] = size + 1
-
-
-@part
-def pick(carried, new, row):
-    """Give what stands at a row of a column whose first part is carried over, and whose second is new."""
-    return carried[_at(row)] if row < len(carried) else new[_at(row - len(carried))]
-
-
-@part
-def number_of(numbers, at, leg):
-    """Give the number of a leg in the whole run."""
-    return numbers[_at(leg)] if leg < len(numbers) else leg + at[OFFSET]
 
 
 @part
@@ -129,22 +103,6 @@ def take(world, gate, tokens, now):
 
 
 @part
-def _weather(stations, weather, station, now):
-    """Find the stretch of time of a station that now lies in; time never goes back."""
-    place, end = stations[station, WEATHER], stations[station, WEATHER_END]
-    while place + 1 < end and weather[_at(place + 1), FROM] <= now:
-        place += 1
-    stations[station, WEATHER] = place
-    return _at(place)
-
-
-@part
-def _is_down(stations, weather, station, now):
-    """Say whether a station is down."""
-    return stations[station, WEATHER_END] > 0 and weather[_weather(stations, weather, station, now), IS_DOWN] > 0
-
-
-@part
 def has_limits(world, gate):
     """Say whether a gate has any limits."""
     return world.gates[gate, LIMITS] < world.gates[gate, LIMITS_END]
@@ -167,31 +125,18 @@ def look(world, gate, now):
 
 
 @part
-def count(world, station, lane, by):
-    """Count who waits at a station and by a lane."""
-    world.stations[station, WAITING] += by
-    world.lanes[lane, LANE_WAITING] += by
-
-
-@part
 def pass_station(world, station, lane, tokens, now):
     """Let a leg take from the limits of its station."""
     cost = take(world, station, tokens, now)
     if world.places[station, IS_FAIR]:
-        lanes.pay(world, station, _band(world, station, lane), cost)
+        lanes.pay(world, station, band_of(world, station, lane), cost)
 
 
 @part
 def queue_up(world, station, lane, leg):
     """Let a leg wait for a server."""
     world.log.outcome[_at(leg)] = IN_QUEUE
-    lanes.append(world, _band(world, lanes.queue_of(world, station), lane), leg)
-
-
-@part
-def _band(world, place, lane):
-    """Give the band of a place at a station in which the legs of a lane wait."""
-    return _at(world.places[place, BAND] + world.lanes[lane, LANE_BAND])
+    lanes.append(world, band_of(world, lanes.queue_of(world, station), lane), leg)
 
 
 @part
@@ -207,7 +152,7 @@ def stand_in_line(world, gate, band, leg, now):
 @call
 def stand_in_station_line(world, station, lane, leg, now):
     """Let a leg wait before the limits of its station."""
-    stand_in_line(world, station, _band(world, station, lane), leg, now)
+    stand_in_line(world, station, band_of(world, station, lane), leg, now)
 
 
 @call
@@ -230,9 +175,9 @@ def start(world, leg, now):
     service = pick(old.service, new.service, leg)
     queue = lanes.queue_of(world, station)
     if world.places[queue, IS_FAIR]:
-        lanes.pay(world, queue, _band(world, queue, _at(pick(old.lane, new.lane, leg))), service)
+        lanes.pay(world, queue, band_of(world, queue, _at(pick(old.lane, new.lane, leg))), service)
     if stations[station, WEATHER_END] > 0:
-        service = service * world.weather[_weather(stations, world.weather, station, now), SLOWDOWN] // AS_USUAL
+        service = service * world.weather[weather_at(stations, world.weather, station, now), SLOWDOWN] // AS_USUAL
     number = number_of(world.numbers, at, leg)
     timeout = pick(old.timeout, new.timeout, leg)
     left = timeout - (now - log.joined[row])
@@ -279,8 +224,9 @@ def join(world, leg, now):
     gate = lanes.gate_of(world, lane)
     tokens = pick(old.tokens, new.tokens, leg)
     is_limited = has_limits(world, station)
+    batched, replica = batches.has_replicas(world.batches, station), -1
     enters, passes, starts = True, True, True
-    if outcome == NOT_TRIED and _is_down(stations, world.weather, station, now):
+    if outcome == NOT_TRIED and is_down(stations, world.weather, station, now):
         outcome = FAILED
     if outcome == NOT_TRIED:
         if has_limits(world, gate):
@@ -292,7 +238,11 @@ def join(world, leg, now):
             passes = enters and ahead == 0 and lanes.head(world, station, IN_LINE) < 0
             wait = max(wait, ahead)
         servers = stations[station, SERVERS]
-        starts = passes and (servers == 0 or stations[station, BUSY] < servers)
+        if batched:
+            replica = batches.picked(world.batches, station, leg, now)
+            starts = passes and batches.has_room(world.batches, replica)
+        else:
+            starts = passes and (servers == 0 or stations[station, BUSY] < servers)
         if not starts and (
             stations[station, WAITING] >= pick(old.queue_most, new.queue_most, leg)
             or world.lanes[lane, LANE_WAITING] >= world.lanes[lane, LANE_MOST]
@@ -309,14 +259,21 @@ def join(world, leg, now):
         take(world, gate, tokens, now)
     if passes and is_limited:
         pass_station(world, station, lane, tokens, now)
+    if passes and batched:
+        batches.send(world.batches, station, replica, leg, now)
     if starts:
-        start(world, leg, now)
+        if batched:
+            batches.enter(world, leg, replica, now)
+        else:
+            start(world, leg, now)
         return -1
     count(world, station, lane, 1)
     span = min(pick(old.patience, new.patience, leg), pick(old.timeout, new.timeout, leg))
     if span < NO_LIMIT:
         schedule(world.pending, at, now, span, GIVING_UP + number_of(world.numbers, at, leg), leg)
-    if passes:
+    if passes and batched:
+        batches.wait(world, replica, lane, leg)
+    elif passes:
         queue_up(world, station, lane, leg)
     elif enters:
         stand_in_station_line(world, station, lane, leg, now)

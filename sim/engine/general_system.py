@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from sim.columns import Bools, Ints
 from sim.engine import general_world as of
+from sim.engine.kernel import LATEST
 from sim.routing.conditions import AS_USUAL, Conditions
 from sim.routing.itinerary import Itinerary
 from sim.routing.lanes import Lanes, lanes_of
+from sim.routing.replicas import Replicas, Usage
+
+_SIDES: Final[tuple[Literal["left", "right"], ...]] = ("left", "right")
 
 
 class System(NamedTuple):
@@ -50,7 +54,7 @@ def laid_out(itinerary: Itinerary, conditions: Conditions) -> System:
     gates, limits_of = _gates(conditions, lanes, len(stations))
     return System(
         stations,
-        *_places(lanes, len(stations), gates),
+        *_places(lanes, len(stations), gates, _stations_of_replicas(itinerary.replicas)),
         limits=limits,
         limits_of=limits_of,
         weather=np.array(weather, dtype=np.int64).reshape(-1, of.WEATHER_FIELDS),
@@ -70,8 +74,18 @@ def _gates(conditions: Conditions, lanes: Lanes, stations: int) -> tuple[Ints, I
     return gates, np.concatenate((of_station, of_lane))
 
 
-def _places(lanes: Lanes, stations: int, gates: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-    """Lay out the lanes, give the gates as they are, and lay out the places where legs wait and their bands."""
+def _stations_of_replicas(replicas: Replicas | None) -> Ints:
+    """Give the station of each replica that there may be."""
+    if replicas is None:
+        return np.empty(0, dtype=np.int64)
+    return np.repeat(np.arange(len(replicas.slots)), np.where(replicas.slots > 0, replicas.most, 0))
+
+
+def _places(lanes: Lanes, stations: int, gates: Ints, of_replicas: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Lay out the lanes, give the gates as they are, and lay out the places where legs wait and their bands.
+
+    Behind the queues of stations come those of replicas.
+    """
     table = np.zeros((len(lanes.lane_station), of.LANE_FIELDS), dtype=np.int64)
     table[:, of.LANE_MOST] = lanes.lane_most
     strides: list[list[int]] = []  # of the bands of each station
@@ -83,16 +97,88 @@ def _places(lanes: Lanes, stations: int, gates: Ints) -> tuple[Ints, Ints, Ints,
         else:
             ranks, table[mine, of.LANE_BAND] = np.unique(lanes.lane_rank[mine], return_inverse=True)
             strides.append([1] * len(ranks))
-    of_places = [*strides, *([1] for _ in lanes.lane_station), *strides]
+    of_places = [*strides, *([1] for _ in lanes.lane_station), *strides, *(strides[number] for number in of_replicas)]
     ends = np.cumsum([len(bands) for bands in of_places])
     places = np.zeros((len(of_places), of.PLACE_FIELDS), dtype=np.int64)
     places[:, of.BAND], places[:, of.BAND_END] = np.concatenate(([0], ends[:-1])), ends
     places[:stations, of.IS_FAIR] = lanes.fair
-    places[len(gates) :, of.IS_FAIR] = lanes.fair
+    places[len(gates) :, of.IS_FAIR] = np.concatenate((lanes.fair, lanes.fair[of_replicas]))
     bands = np.full((int(ends[-1]), of.BAND_FIELDS), -1, dtype=np.int64)
     bands[:, of.LEAD] = 0
     bands[:, of.STRIDE] = np.concatenate(of_places)
     return table, gates, places, bands
+
+
+def batched(replicas: Replicas | None, stations: int) -> dict[str, Ints]:
+    """Lay out what serves in batches; nothing where there are no replicas."""
+    table = np.zeros((stations, of.BATCHED_FIELDS), dtype=np.int64)
+    if replicas is None:
+        none = np.empty(0, dtype=np.int64)
+        return {
+            "stations": table,
+            "replicas": none.reshape(0, of.REPLICA_FIELDS),
+            "slots": none.reshape(0, of.SLOT_FIELDS),
+            "speeds": none.reshape(0, 3),
+            "plan": none.reshape(0, 2),
+            "window": np.zeros(2, dtype=np.int64),
+        }
+    number = np.where(replicas.slots > 0, replicas.most, 0)
+    end = np.cumsum(number)
+    table[:, of.REPLICAS] = end - number
+    table[:, of.REPLICAS_END] = np.where(number > 0, end, 0)
+    table[:, of.LAST] = end - 1
+    table[:, of.BALANCE_BY] = replicas.balance
+    table[:, of.CURVE] = np.cumsum(replicas.slots) - replicas.slots
+    _lay_out_scaling(table, replicas)
+    each = np.zeros((int(number.sum()), of.REPLICA_FIELDS), dtype=np.int64)
+    each[:, of.STATION] = _stations_of_replicas(replicas)
+    each[:, of.ROOM] = replicas.slots[each[:, of.STATION]]
+    each[:, of.BASE] = np.cumsum(each[:, of.ROOM]) - each[:, of.ROOM]
+    each[:, [of.NEXT, of.SCHEDULED]] = of.NEVER
+    own = np.arange(len(each)) - table[each[:, of.STATION], of.REPLICAS]
+    each[:, of.PAID_SINCE] = np.where(own < replicas.number[each[:, of.STATION]], 0, of.NEVER)
+    return {
+        "stations": table,
+        "replicas": each,
+        "slots": np.full((int(each[:, of.ROOM].sum()), of.SLOT_FIELDS), -1, dtype=np.int64),
+        "speeds": np.stack((replicas.prefill_speed, replicas.decode_speed, replicas.beside_speed), axis=1),
+        "plan": np.stack((replicas.plan_at_ns, replicas.plan_replicas), axis=1),
+        "window": replicas.window_ns.copy(),
+    }
+
+
+def _lay_out_scaling(table: Ints, replicas: Replicas) -> None:
+    """Say how the number of replicas changes."""
+    station = np.arange(len(table))
+    first, end = (np.searchsorted(replicas.plan_station, station, side=side) for side in _SIDES)
+    scales = (replicas.slots > 0) & ((replicas.every_ns > 0) | (end > first) | (replicas.most > replicas.number))
+    table[:, of.SCALES] = scales
+    table[:, of.WANTED] = replicas.number
+    table[:, of.MOST_WANTED] = replicas.most
+    table[:, of.LEAST] = replicas.least
+    table[:, of.STARTUP] = replicas.startup_ns
+    table[:, of.COOLDOWN] = replicas.cooldown_ns
+    table[:, of.EVERY] = table[:, of.TICK] = np.where(scales, replicas.every_ns, 0)
+    table[:, of.LOAD_EACH] = replicas.load_ns
+    table[:, of.PLAN], table[:, of.PLAN_END] = first, end
+    ticks = np.where(table[:, of.EVERY] > 0, table[:, of.TICK], LATEST)
+    planned = np.full(len(table), LATEST)
+    planned[end > first] = replicas.plan_at_ns[first[end > first]]
+    table[:, of.DECIDES] = np.where(scales, np.minimum(ticks, planned), LATEST)
+
+
+def used(batched: dict[str, Ints]) -> list[Usage]:
+    """Sum up what the replicas of each station did within the window."""
+    start, end = batched["window"].tolist()
+    found = []
+    for station in batched["stations"].tolist():
+        mine = batched["replicas"][station[of.REPLICAS] : max(station[of.REPLICAS], station[of.REPLICAS_END])]
+        low, high, busy = (sum(mine[:, field].tolist()) for field in (of.SERVED_LOW, of.SERVED_HIGH, of.SERVING))
+        since = mine[:, of.PAID_SINCE]
+        running = np.where(since == of.NEVER, 0, np.maximum(end - np.maximum(since, start), 0))
+        paid = sum(mine[:, of.PAID].tolist()) + sum(running.tolist())
+        found.append(Usage((high << of.LOW_BITS) + low, busy, paid))
+    return found
 
 
 def _stretches(conditions: Conditions, mine: Bools) -> list[tuple[int, int, int]]:

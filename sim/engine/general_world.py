@@ -12,6 +12,7 @@ from sim.engine.kernel import Pending
 
 GROW: Final = 1
 """There may not be room in the heap for what the next event schedules."""
+STEPS: Final = 2**59
 GIVING_UP: Final = 2**60
 JOINING: Final = 2**61
 TURNS: Final = 2**61 + 2**60
@@ -31,12 +32,14 @@ DENIED: Final = 6
 IN_LINE: Final = 100
 IN_QUEUE: Final = 101
 IN_LANE: Final = 102
-"""Meanwhile: a leg waits for its turn at the limits of its station, for a server, or at the limits of its lane."""
+IN_BATCH: Final = 103
+"""Meanwhile: a leg waits for its turn at the limits of its station, for a server, or at the limits of its lane; or is
+in a slot, and so not settled yet."""
 
-NUMBER, ROW, SIZE, MOST, NEED, OFFSET, REQUESTS = range(7)
-AT_FIELDS: Final = 7
+NUMBER, ROW, SIZE, MOST, NEED, OFFSET, REQUESTS, UNDER_WAY = range(8)
+AT_FIELDS: Final = 8
 """Where the loop is: next request to arrive and its row; size of the heap; most legs of one request; room that the heap
-should have; what to add to a new leg's row for its number in the run; requests carried."""
+should have; what to add to a new leg's row for its number in the run; requests carried; requests that are not over."""
 
 SERVERS, BUSY, WAITING, BALANCE, BUDGET, BUDGET_MOST, CANCELS, REJECTS, WEATHER, WEATHER_END = range(10)
 STATION_FIELDS: Final = 10
@@ -101,6 +104,60 @@ class Log(NamedTuple):
     outcome: NDArray[np.int8]
 
 
+REPLICAS, REPLICAS_END, LAST, BALANCE_BY, CURVE = range(5)
+SCALES, WANTED, MOST_WANTED, LEAST, STARTUP, COOLDOWN, CHANGED = range(5, 12)
+DECIDES, TICK, EVERY, LOAD_EACH, THERE, LOAD, LOAD_SINCE, PLAN, PLAN_END = range(12, 21)
+BATCHED_FIELDS: Final = 21
+"""Of a station: where its replicas are, the one picked last, how one is picked, where its speeds are. Whether their
+number changes, how many are wanted, at most and at least, how long one takes to start, how long so many have to be
+wanted until fewer may be, and since when they are; when it is decided next, when that next looks at the load and how
+often, the load of each; how many legs are there, the load so far and since when; where its plan goes on and ends."""
+
+STATION, BASE, ROOM, INSIDE, PREFILLING, QUEUEING = range(6)
+SINCE_NS, PREFILLED, DECODED, NEXT, SCHEDULED, SERVED_LOW, SERVED_HIGH, SERVING = range(6, 14)
+PAID_SINCE, PAID, READY, DRAINS = range(14, 18)
+REPLICA_FIELDS: Final = 18
+LOW_BITS: Final = 20
+"""Of a replica: its station; where its slots are, how many, how many are taken, how many by legs that prefill; how many
+wait there. When it was last looked at; how much a leg that prefills, or decodes, had worked off by then since there was
+last no such leg; when its next phase ends, and the earliest time at which that is looked at; for how long its slots
+were taken (the last `LOW_BITS` bits of each stretch of time, and the rest, as months times slots exceed 64 bits), and
+for how long any was. Since when it is paid for (`NEVER` if it is not) and for how long it was before, when it is up,
+and whether it drains."""
+
+END, NUMBERED, LEG, DECODE, PREFILLS = range(5)
+SLOT_FIELDS: Final = 5
+"""Of a slot that is taken: where `PREFILLED` or `DECODED` will be when its phase ends; the number of its leg in the
+run, and the leg itself (-1 if its client hung up); the work to decode; whether it prefills."""
+
+PREFILL_SPEED, DECODE_SPEED, BESIDE_SPEED = range(3)
+
+
+class Prompts(NamedTuple):
+    """Columns of legs beside `Legs`, where stations have replicas; else without rows."""
+
+    prefill: Ints
+    lot: Ints
+
+
+class Batches(NamedTuple):
+    """What serves in batches. `first` and `where` are columns beside the log: first token, and number of the replica.
+
+    `plan` has rows of (time, replicas wanted), `window` is the start and the end of what is measured.
+    """
+
+    carried: Prompts
+    prompts: Prompts
+    first: Ints
+    where: Ints
+    stations: Ints
+    replicas: Ints
+    slots: Ints
+    speeds: Ints
+    plan: Ints
+    window: Ints
+
+
 class World(NamedTuple):
     """All that the loop works on.
 
@@ -108,8 +165,9 @@ class World(NamedTuple):
 
     `follower` is the next leg of a leg's chain, once its stage has begun, and `behind` who waits behind it, while it
     waits; -1 if nobody. `numbers` are those of the carried legs in the whole run. An event of `pending` comes with a
-    leg, or with -1 - station if it frees a server and is nobody's end; a turn comes with its gate, and the arrival of a
-    carried request with its first leg. `gates`, `places` and `bands` are explained in `sim.engine.general_lanes`.
+    leg, or with -1 - station if it frees a server and is nobody's end; a turn comes with its gate, a step with its
+    replica, and the arrival of a carried request with its first leg (-1 if it has none). `gates`, `places` and `bands`
+    are explained in `sim.engine.general_lanes`.
     """
 
     carried: Legs
@@ -128,4 +186,5 @@ class World(NamedTuple):
     weather: Ints
     pending: Pending
     numbers: Ints
+    batches: Batches
     at: Ints

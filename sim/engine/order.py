@@ -3,8 +3,10 @@
 At one instant completions come first, in the order of their legs' rows (which is request, then leg), and arrivals last,
 in the order of their requests. Where there are conditions, those who give up come after the completions, then those who
 join after a delay, each in the order of their legs, then the turns at limits: of stations in their order, then of
-lanes. The rank is computed from data alone: never from insertion order, chance or an address, so engines that schedule
-in different orders still agree, and a seed gives one log on any machine.
+lanes. Steps of replicas, in the order of these, stand between the completions and those who give up, and before the
+arrivals it is decided how many replicas are wanted, station by station. The rank is computed from data alone: never
+from insertion order, chance or an address, so engines that schedule in different orders still agree, and a seed gives
+one log on any machine.
 
 On a completion the freed server goes to the next waiter of its station first; only then does the request that freed it
 move on, and so joins a queue behind those who were there.
@@ -16,12 +18,16 @@ from typing import Final
 
 FIRST: Final = 16
 """Lowest rank of an event of the model; smaller ones belong to the engine's own bookkeeping (SimPy uses 0 and 1)."""
+STEPS: Final = 2**59
+"""Rank of the steps of replica 0: beyond every completion, however many legs a run has."""
 GIVING_UP: Final = 2**60
-"""Rank of leg 0 giving up: beyond every completion, however many legs a run has."""
+"""Rank of leg 0 giving up: beyond every step."""
 JOINING: Final = 2**61
 """Rank of leg 0 joining after a delay: beyond all who give up."""
 TURNS: Final = 2**61 + 2**60
 """Rank of the turn at the first limits, those of station 0: beyond all who join after a delay."""
+SCALING: Final = 2**61 + 2**60 + 2**59
+"""Rank of deciding how many replicas are wanted: beyond all turns."""
 ARRIVALS: Final = 2**62
 """Rank of the first arrival: beyond all else."""
 
@@ -29,6 +35,11 @@ ARRIVALS: Final = 2**62
 def completion(row: int) -> int:
     """Rank of the end of leg number `row`, counted over all itineraries of a run."""
     return FIRST + row
+
+
+def step(replica: int) -> int:
+    """Rank of a phase of a call ending at replica number `replica`, counted over all stations."""
+    return STEPS + replica
 
 
 def giving_up(row: int) -> int:
@@ -44,6 +55,11 @@ def joining(row: int) -> int:
 def turn(gate: int) -> int:
     """Rank of the moment at which limits may have room for the head of their line: of stations first, then of lanes."""
     return TURNS + gate
+
+
+def scaling(station: int) -> int:
+    """Rank of deciding how many replicas a station is to have."""
+    return SCALING + station
 
 
 def arrival(request: int) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.columns import Ints
-from sim.routing.conditions import SHARED_COLUMNS, Conditions
+from sim.routing import replicas
+from sim.routing.conditions import SHARED_COLUMNS
 from sim.routing.itinerary import Itinerary
 from sim.routing.lanes import SHARED_LANE_COLUMNS
 
@@ -33,7 +34,7 @@ class Intake:
         """
         if not checked:
             itinerary.check()
-        shared = _shared(itinerary.conditions)
+        shared = _shared(itinerary)
         if self._servers is None:
             self._servers, self._conditions = itinerary.servers.copy(), shared
         elif shared != self._conditions:
@@ -53,14 +54,15 @@ class Intake:
         return first
 
 
-def _shared(conditions: Conditions | None) -> dict[str, bytes]:
+def _shared(itinerary: Itinerary) -> dict[str, bytes]:
     """Give what all itineraries of a run have in common, to be compared."""
-    if conditions is None:
-        return {}
-    found = {name: getattr(conditions, name).tobytes() for name in SHARED_COLUMNS}
-    if conditions.lanes is not None:
-        found |= {name: getattr(conditions.lanes, name).tobytes() for name in SHARED_LANE_COLUMNS}
-    return found
+    conditions = itinerary.conditions
+    columns = (
+        (conditions, SHARED_COLUMNS),
+        (None if conditions is None else conditions.lanes, SHARED_LANE_COLUMNS),
+        (itinerary.replicas, replicas.SHARED_COLUMNS),
+    )
+    return {name: getattr(of, name).tobytes() for of, names in columns if of is not None for name in names}
 
 
 def plain(column: NDArray[T]) -> NDArray[T]:

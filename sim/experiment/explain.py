@@ -11,7 +11,7 @@ import numpy as np
 from sim.experiment.crosscheck import warnings_of
 from sim.experiment.headroom import SERVERS, Ceiling, ceilings, first_tries, in_words
 from sim.experiment.scene import Scene
-from sim.fleet.capacity import servers_of
+from sim.fleet.capacity import needed, servers_of
 from sim.units import show_fraction, show_seconds
 from sim.workload.arrivals.constant import ConstantArrivals
 from sim.workload.arrivals.poisson import PoissonArrivals
@@ -190,7 +190,9 @@ def _loads(scene: Scene, pattern: str, plan: Plan, rate: float) -> Iterator[Mode
             continue
         mean_s = float(plan.itinerary.leg_service_ns[legs].mean()) / _NS
         per_request = calls / requests * mean_s
-        servers = servers_of(scene.spec.fleet[model].capacity)
+        capacity = scene.spec.fleet[model].capacity
+        servers = servers_of(capacity)
+        busy = calls / requests * needed(capacity, float(plan.leg_ttft_ns[legs].mean()) / _NS, mean_s)
         yield ModelLoad(
             pattern=pattern,
             model=model,
@@ -198,8 +200,8 @@ def _loads(scene: Scene, pattern: str, plan: Plan, rate: float) -> Iterator[Mode
             service_mean_s=mean_s,
             offered_load=rate * per_request,
             servers=servers,
-            utilisation=rate * per_request / servers if servers else None,
-            full_at_per_s=servers / per_request if servers and per_request else None,
+            utilisation=rate * busy / servers if servers else None,
+            full_at_per_s=servers / busy if servers and busy else None,
         )
 
 

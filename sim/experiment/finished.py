@@ -14,6 +14,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -170,13 +171,15 @@ def _parted(arrays: Arrays) -> Iterator[tuple[tuple[str, str, str], NDArray[Any]
 
 
 def _flat(log: ModelLog) -> list[int]:
-    single = (log.servers, log.calls, log.busy_ns, log.queued_ns, log.offered_ns, log.retries, int(log.bounded))
-    return [*single, *log.by_outcome]
+    return [*(int(getattr(log, name)) for name in _SINGLE), *log.by_outcome]
 
 
 def _model_log(row: Sequence[int]) -> ModelLog:
-    servers, calls, busy_ns, queued_ns, offered_ns, retries, bounded, *by_outcome = row
-    return ModelLog(servers, calls, busy_ns, queued_ns, offered_ns, tuple(by_outcome), retries, bool(bounded))
+    values: dict[str, Any] = dict(zip(_SINGLE, row, strict=False))
+    return ModelLog(**values | {"bounded": bool(values["bounded"])}, by_outcome=tuple(row[len(_SINGLE) :]))
+
+
+_SINGLE: Final = tuple(field.name for field in fields(ModelLog) if field.name != "by_outcome")
 
 
 def _below(arrays: Arrays, place: str) -> Arrays:

@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.columns import Bools
 from sim.fleet import Model, Provider
-from sim.fleet.capacity import servers_of
+from sim.fleet.capacity import needed, servers_of
 from sim.fleet.limits import MINUTE_NS, Limits
 from sim.routing.plan import Plan
 from sim.workload.requests import Requests
@@ -103,7 +103,10 @@ def _demands(
     for name, mine in legs.items():
         servers = servers_of(fleet[name].capacity)
         if servers:
-            work_s = float(plan.itinerary.leg_service_ns[mine].sum()) / _NS
+            prefill, service = (
+                float(column[mine].sum()) for column in (plan.leg_ttft_ns, plan.itinerary.leg_service_ns)
+            )
+            work_s = needed(fleet[name].capacity, prefill, service) / _NS
             yield name, SERVERS, float(servers), work_s / max(len(requests), 1)
         yield from _of_limits(name, fleet[name].limits, plan, requests, mine)
     for name, provider in providers.items():

@@ -85,7 +85,7 @@ class Replication:
     def _plan(self, requests: Requests) -> tuple[Answers, list[Plan]]:
         """Plan some requests for every pattern: a pure function of them, so chunks can be planned in any order."""
         answers = self._scene.answers(requests)
-        return answers, [self._scene.plan(play.pattern, answers) for play in self._plays.values()]
+        return answers, [self._scene.plan(play.pattern, answers, self._window) for play in self._plays.values()]
 
     def outcomes(self) -> list[Outcome]:
         """Give the outcome of every pattern, after all has been played."""
@@ -146,7 +146,7 @@ class _Play:
         """Give what the ledger has."""
         if self._ledger is None:
             raise ValueError("nothing was played")
-        return self._ledger.close()
+        return self._ledger.close(self._engine.usage())
 
 
 def _until_next(planned: Iterable[tuple[Answers, list[Plan]]]) -> Iterator[tuple[Answers, list[Plan], int | None]]:

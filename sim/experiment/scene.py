@@ -72,9 +72,13 @@ class Scene:
         """Give the answers of every model to these requests."""
         return Answers(requests, self.spec.fleet, self.quality, self.inputs.calls)
 
-    def plan(self, pattern: Pattern, answers: Answers) -> Plan:
-        """Let a pattern turn the requests into an itinerary."""
-        planner = TryingPlanner(answers, self.spec.providers) if self.may_refuse(pattern) else Planner(answers)
+    def plan(self, pattern: Pattern, answers: Answers, window: Window | None = None) -> Plan:
+        """Let a pattern turn the requests into an itinerary; what replicas do is measured within the window."""
+        if self.may_refuse(pattern):
+            measured = (0, 0) if window is None else (window.start_ns, window.end_ns)
+            planner: Planner = TryingPlanner(answers, self.spec.providers, measured)
+        else:
+            planner = Planner(answers)
         pattern.plan(planner, self.spec.signals, self.line_up.cheap)
         return planner.finish(self.spec.fleet)
 

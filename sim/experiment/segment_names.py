@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sim.errors import Issue
 from sim.experiment.document import Place, did_you_mean, dotted
+from sim.fleet.capacity import batching_of, queues_by_segment
 from sim.fleet.limits import Limits
 from sim.fleet.model import Model
 from sim.fleet.order import PriorityOrder
@@ -68,7 +69,8 @@ def _named(experiment: Experiment) -> Iterator[tuple[Place, Sequence[str]]]:
             key = "segments" if isinstance(model.order, PriorityOrder) else "weights"
             yield ("fleet", name, "order", key), list(getattr(model.order, key))
         if model.capacity != "unlimited":
-            yield ("fleet", name, "capacity", "queue_by_segment"), list(model.capacity.queue_by_segment)
+            inner = () if batching_of(model.capacity) is None else ("batching",)
+            yield ("fleet", name, "capacity", *inner, "queue_by_segment"), list(queues_by_segment(model.capacity))
         if model.limits is not None:
             yield ("fleet", name, "limits", "by_segment"), list(model.limits.by_segment)
     for name, provider in experiment.spec.providers.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from sim.fleet.batching import Batched, Batching, check_segments_are_below
 from sim.schema import Spec
 
 UNLIMITED_SERVERS = 0
@@ -25,12 +27,7 @@ class Concurrency(Spec):
 
     @model_validator(mode="after")
     def _segments_are_below_the_whole(self) -> Self:
-        for segment, most in self.queue_by_segment.items():
-            if self.queue is not None and most >= self.queue:
-                raise ValueError(
-                    f"queue_by_segment.{segment} does nothing: no more than {self.queue} calls wait at all; "
-                    "write a smaller number"
-                )
+        check_segments_are_below(self.queue, self.queue_by_segment)
         return self
 
     @property
@@ -39,15 +36,56 @@ class Concurrency(Spec):
         return self.concurrency * self.replicas
 
 
-Capacity = Literal["unlimited"] | Concurrency
-"""`unlimited`, or `{concurrency: 64}`, or `{concurrency: 16, replicas: 4}`."""
+def _form(value: Any) -> str:
+    if isinstance(value, Batched):
+        return "batching"
+    return "batching" if isinstance(value, dict) and "batching" in value else "concurrency"
+
+
+Pool = Annotated[Annotated[Concurrency, Tag("concurrency")] | Annotated[Batched, Tag("batching")], Discriminator(_form)]
+Capacity = Literal["unlimited"] | Pool
+"""`unlimited`, or `{concurrency: 64}`, or `{concurrency: 16, replicas: 4}`, or `{batching: {slots: 32, ...}}`."""
+
+
+def batching_of(capacity: Capacity) -> Batching | None:
+    """Give how the replicas of a model serve in batches, or None."""
+    return capacity.batching if isinstance(capacity, Batched) else None
 
 
 def servers_of(capacity: Capacity) -> int:
-    """Give the number of servers of the station; 0 for one that never queues."""
-    return UNLIMITED_SERVERS if capacity == "unlimited" else capacity.servers
+    """Give the number of calls that may be served at once, by all replicas there may be; 0 if they never queue."""
+    if capacity == "unlimited":
+        return UNLIMITED_SERVERS
+    if isinstance(capacity, Batched):
+        return capacity.batching.slots * capacity.batching.most_replicas()
+    return capacity.servers
 
 
 def replicas_of(capacity: Capacity) -> int:
-    """Give the number of replicas that are billed by the hour."""
-    return 1 if capacity == "unlimited" else capacity.replicas
+    """Give the number of replicas that are billed by the hour (at the start, where it changes)."""
+    if capacity == "unlimited":
+        return 1
+    return capacity.batching.replicas if isinstance(capacity, Batched) else capacity.replicas
+
+
+def needed(capacity: Capacity, prefill: float, service: float) -> float:
+    """Give the time of a server that work needs at least which takes so long alone, `prefill` of it to the first token.
+
+    In full batches a call takes longer and has only a part of its replica.
+    """
+    batching = batching_of(capacity)
+    return service if batching is None else batching.slots * batching.least_replica_time(prefill, service - prefill)
+
+
+def queue_of(capacity: Capacity) -> int | None:
+    """Give how many calls wait at most; None for any number."""
+    if capacity == "unlimited":
+        return None
+    return capacity.batching.queue if isinstance(capacity, Batched) else capacity.queue
+
+
+def queues_by_segment(capacity: Capacity) -> Mapping[str, int]:
+    """Give how many calls of a segment wait at most, where that is limited."""
+    if capacity == "unlimited":
+        return {}
+    return capacity.batching.queue_by_segment if isinstance(capacity, Batched) else capacity.queue_by_segment

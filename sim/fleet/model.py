@@ -7,13 +7,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sim.fleet.capacity import Capacity
+from sim.fleet.capacity import Capacity, batching_of, queue_of, queues_by_segment
 from sim.fleet.client import Client
 from sim.fleet.faults import Faults
 from sim.fleet.limits import Limits
 from sim.fleet.order import Order
 from sim.fleet.prices import RateCard
-from sim.fleet.service import Service
+from sim.fleet.service import Service, TokenService
 from sim.schema import Spec
 
 Tier = Literal["cheap", "balanced", "frontier"]
@@ -45,10 +45,11 @@ class Model(Spec):
     """Output tokens relative to the law of the task class (1.3 = 30 % longer answers)."""
 
     def may_refuse(self) -> bool:
-        """Say whether a call may end in anything but an answer, wait at a limit, or be overtaken."""
-        bounded = self.capacity != "unlimited" and (self.capacity.queue is not None or self.capacity.queue_by_segment)
+        """Say whether a call may end in anything but an answer, wait at a limit, be overtaken, or be in a batch."""
         return (
-            bool(bounded)
+            queue_of(self.capacity) is not None
+            or bool(queues_by_segment(self.capacity))
+            or batching_of(self.capacity) is not None
             or self.order != "fifo"
             or self.limits is not None
             or self.provider is not None
@@ -62,6 +63,14 @@ class Model(Spec):
         if self.price.replica_hour_usd and self.capacity == "unlimited":
             raise ValueError(
                 "a price per replica-hour needs a number of replicas; write capacity: {concurrency: 16, replicas: 2}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_need_tokens(self) -> Self:
+        if batching_of(self.capacity) is not None and not isinstance(self.service, TokenService):
+            raise ValueError(
+                "a batch slows reading the prompt and decoding apart; write service: {ttft: 60ms, inter_token: 30ms}"
             )
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import numpy as np
 from pydantic import Discriminator, Tag
@@ -13,7 +13,10 @@ from sim.chance.laws import Constant, DurationLaw
 from sim.columns import Floats, Ints
 from sim.fleet.measured import CallRows, MeasuredService
 from sim.schema import Spec
-from sim.units import Fraction, as_int64
+from sim.units import Fraction, PositiveDurationNs, as_int64
+
+_TOKENS_PER_KTOK: Final = 1_000
+_OF_TOKENS: Final = {"ttft", "inter_token", "prompt_ktok", "stall"}
 
 
 class Draws(Protocol):
@@ -48,17 +51,24 @@ class TokenService(Spec):
     """Time to first token of an unqueued call; a shifted lognormal fits hosted models best."""
     inter_token: DurationLaw
     """Inter-token latency: a duration, or a law from which each call draws its pace."""
+    prompt_ktok: PositiveDurationNs | None = None
+    """What 1,000 prompt tokens that were not read from the prompt cache add to the time to first token."""
     stall: Stall | None = None
     """A rare pause before the first token."""
 
-    def times(self, draws: Draws, model: str, output_tokens: Ints) -> ServiceTimes:
-        """Give the service times of `model` for every request: TTFT + (output tokens - 1) x inter-token latency."""
+    def times(self, draws: Draws, model: str, output_tokens: Ints, prompt_tokens: Ints | None = None) -> ServiceTimes:
+        """Give the service times of `model` for every request: TTFT + (output tokens - 1) x inter-token latency.
+
+        `prompt_tokens` are those that have to be read; none where not given.
+        """
         count = len(output_tokens)
         ttft = _drawn(self.ttft, draws, Purpose.TTFT, model, count)
         if self.stall is not None:
             stalled = np.flatnonzero(draws.uniform(Purpose.STALL, model) < self.stall.share)
             size = draws.uniform(Purpose.STALL_SIZE, model)[stalled]
             ttft[stalled] += self.stall.time.quantile(size)
+        if self.prompt_ktok is not None and prompt_tokens is not None:
+            ttft += prompt_tokens * (self.prompt_ktok / _TOKENS_PER_KTOK)
         ttft_ns = as_int64(ttft)
         decode = _drawn(self.inter_token, draws, Purpose.DECODE, model, count)
         decode *= np.maximum(output_tokens - 1, 0)
@@ -68,14 +78,22 @@ class TokenService(Spec):
 
 
 def service_times(
-    service: Service, draws: Draws, model: str, output_tokens: Ints, rows: CallRows | None = None
+    service: Service,
+    draws: Draws,
+    model: str,
+    output_tokens: Ints,
+    rows: CallRows | None = None,
+    *,
+    prompt_tokens: Ints | None = None,
 ) -> ServiceTimes:
-    """Give the service times of `model` for every request; `rows` are the measured calls where they are asked for.
+    """Give the service times of `model` for every request.
+
+    `rows` are the measured calls where they are asked for, `prompt_tokens` those that have to be read.
 
     Under one law of the total time the tokens do not matter and the answer arrives whole, so TTFT is the total.
     """
     if isinstance(service, TokenService):
-        return service.times(draws, model, output_tokens)
+        return service.times(draws, model, output_tokens, prompt_tokens)
     if isinstance(service, MeasuredService):
         if rows is None:
             raise ValueError(f"the measured calls of {model!r} were not read")
@@ -111,7 +129,7 @@ def _service_form(value: Any) -> str:
         return "tokens"
     if isinstance(value, MeasuredService) or (isinstance(value, dict) and "measured" in value):
         return "measured"
-    return "tokens" if isinstance(value, dict) and {"ttft", "inter_token", "stall"} & value.keys() else "total"
+    return "tokens" if isinstance(value, dict) and _OF_TOKENS & value.keys() else "total"
 
 
 Service = Annotated[

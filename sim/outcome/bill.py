@@ -79,8 +79,9 @@ def billed(group: LegGroup, plan: Plan, answers: Answers, log: LegLog | None = N
     """Say which legs of a group are billed, and for what; every answer is billed, used or not.
 
     Where calls may be refused, `log` says what became of them. A call that the caller gave up while it was served is
-    billed whole if the server worked on, and else for its prompt and the part of the answer that was made. Nothing is
-    billed for calls that no server took and for errors, as providers bill them.
+    billed whole if the server worked on, and else for its prompt and the part of the answer that was made (in a batch,
+    what could have been made alone since the first token, at most). Nothing is billed for calls that no server took and
+    for errors, as providers bill them.
     """
     name = plan.models[group.model] if group.model >= 0 else None
     output = None if name is None else answers.output_tokens(name)[group.request]
@@ -92,8 +93,12 @@ def billed(group: LegGroup, plan: Plan, answers: Answers, log: LegLog | None = N
     if name is None or output is None:
         return Billed(cause, done, None)
     if answers.fleet[name].client.cancel_on_timeout and late.any():
-        service_ns = plan.itinerary.leg_service_ns[group.leg]
-        served = (log.ended_ns - log.started_ns)[group.leg] / np.maximum(service_ns, 1)
+        service_ns, begun_ns = plan.itinerary.leg_service_ns[group.leg], log.started_ns[group.leg]
+        if log.first_ns is not None and log.replica is not None:
+            batched, first_ns = log.replica[group.leg] >= 0, log.first_ns[group.leg]
+            begun_ns = np.where(batched, np.where(first_ns < 0, log.ended_ns[group.leg], first_ns), begun_ns)
+            service_ns = np.where(batched, service_ns - group.ttft_ns, service_ns)
+        served = (log.ended_ns[group.leg] - begun_ns) / np.maximum(service_ns, 1)
         output = np.where(late, as_int64(np.floor(output * np.minimum(served, 1.0))), output)
     return Billed(cause, done | late, output)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.columns import Ints
 from sim.engine.log import LegLog
-from sim.routing.plan import Plan
+from sim.routing.plan import LegGroup, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,18 @@ def waits(plan: Plan, log: LegLog) -> Waits:
     for group in plan.groups:
         if group.awaited:
             answered[group.request] = np.maximum(answered[group.request], log.ended_ns[group.leg])
-        mine = group.leg[group.is_answer]
-        first_token[group.request[group.is_answer]] = log.started_ns[mine] + group.ttft_ns[group.is_answer]
+        first_token[group.request[group.is_answer]] = first_tokens(group, log)[group.is_answer]
     shown = np.where(plan.answer_held, answered, first_token)
     return Waits(answered - arrival, shown - arrival, _queueing(plan, log))
+
+
+def first_tokens(group: LegGroup, log: LegLog) -> Ints:
+    """Give when each leg of a group has its first token, int64 ns: in a batch as it came, and else as it was drawn."""
+    drawn = log.started_ns[group.leg] + group.ttft_ns
+    if log.first_ns is None:
+        return drawn
+    came = log.first_ns[group.leg]
+    return np.where(came < 0, drawn, came)
 
 
 def _queueing(plan: Plan, log: LegLog) -> Ints:

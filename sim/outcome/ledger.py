@@ -5,7 +5,7 @@ Everything is added up as integers, so that the result does not depend on where 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,11 +14,11 @@ import numpy as np
 from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
-from sim.fleet.capacity import replicas_of, servers_of
+from sim.fleet.capacity import Capacity, batching_of, needed, queue_of, replicas_of, servers_of
 from sim.outcome.backlog import Backlog
 from sim.outcome.bill import billed, rates_of
 from sim.outcome.cells import Cells
-from sim.outcome.latency import waits
+from sim.outcome.latency import first_tokens, waits
 from sim.outcome.outcomes import DURATIONS, FIELDS, ModelLog, Outcome, RequestLog, Window, request_log
 from sim.outcome.purchases import Purchases
 from sim.outcome.samples import Collector
@@ -27,6 +27,7 @@ from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
 from sim.routing.conditions import LegOutcome
 from sim.routing.plan import LegGroup, Plan
+from sim.routing.replicas import Usage
 from sim.workload.requests import Requests
 
 _FLAGS = 5  # of the fields: escalated, acceptable, refused, good, failed
@@ -107,6 +108,9 @@ class Ledger:
             if group.model >= 0:
                 cancels = self.terms.fleet[self.models[group.model]].client.cancel_on_timeout
                 self._spans[group.model].add(group, plan, log, self.terms.window, first, cancels=cancels)
+                if log.replica is not None:
+                    tokens = answers.output_tokens(self.models[group.model])
+                    self._spans[group.model].add_decoding(group, log, tokens, first)
         times = waits(plan, log)
         requests = request_log(plan, log, times, answers, slice(first, None))
         for section, begin, end in parts:
@@ -123,9 +127,10 @@ class Ledger:
             values = latency_ns[first:end][escalated[first:end]]
             self._direct.add(section, {"latency": values}, {"route": np.zeros(len(values), dtype=np.int64)})
 
-    def close(self) -> Outcome:
-        """Give the sums."""
+    def close(self, usage: Sequence[Usage] = ()) -> Outcome:
+        """Give the sums; `usage` is what the engine says that the replicas of each station did."""
         terms = self.terms
+        used = usage[1:] or [Usage()] * len(self.models)  # the first station is that of steps
         return Outcome(
             segments=self.segments,
             tasks=self.tasks,
@@ -144,11 +149,12 @@ class Ledger:
             bought=self._purchases.bought,
             rates=rates_of(terms.fleet, self.models),
             model_logs=tuple(
-                spans.close(terms.fleet[name]) for name, spans in zip(self.models, self._spans, strict=True)
+                spans.close(terms.fleet[name], of)
+                for name, spans, of in zip(self.models, self._spans, used, strict=True)
             ),
             replica_ns=tuple(
-                replicas_of(terms.fleet[name].capacity) * terms.window.length_ns if name in terms.kept else 0
-                for name in self.models
+                _replica_ns(terms.fleet[name].capacity, of, terms.window) if name in terms.kept else 0
+                for name, of in zip(self.models, used, strict=True)
             ),
         )
 
@@ -189,7 +195,8 @@ class _Spans:
     """What became of the calls of one model, and how long they took, waited and were to take within the window."""
 
     def __init__(self) -> None:
-        self.calls = self.busy = self.queued = self.offered = self.retries = 0
+        self.calls = self.busy = self.queued = self.offered = self.prefill = self.retries = 0
+        self.decode = self.decoded = 0
         self.by_outcome = np.zeros(len(LegOutcome), dtype=np.int64)
 
     def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int, *, cancels: bool) -> None:
@@ -210,21 +217,45 @@ class _Spans:
         self.busy += _overlap_ns(started, ended, window)
         self.queued += _overlap_ns(joined, started, window)
         self.offered += total(service_ns * inside)
+        self.prefill += total(group.ttft_ns * inside)
 
-    def close(self, model: Model) -> ModelLog:
-        """Give the sums of a model."""
+    def add_decoding(self, group: LegGroup, log: LegLog, tokens: Ints, first: int) -> None:
+        """Add how long calls of a group that were served in batches took from the first to the last of their tokens."""
+        if log.replica is None or log.outcome is None:
+            return
+        row = int(np.searchsorted(group.request, first))
+        leg = group.leg[row:]
+        done = (log.outcome[leg] == LegOutcome.DONE) & (log.replica[leg] >= 0)
+        times = log.ended_ns[leg] - first_tokens(group, log)[row:]
+        self.decode += total(times[done])
+        self.decoded += total(np.maximum(tokens[group.request[row:]][done] - 1, 0))
+
+    def close(self, model: Model, usage: Usage) -> ModelLog:
+        """Give the sums of a model, whose replicas did this."""
         capacity, client = model.capacity, model.client
-        full = capacity != "unlimited" and capacity.queue is not None
+        full = queue_of(capacity) is not None
+        batched = batching_of(capacity) is not None
         return ModelLog(
             servers=servers_of(capacity),
             calls=self.calls,
-            busy_ns=self.busy,
+            busy_ns=usage.served_ns if batched else self.busy,
             queued_ns=self.queued,
             offered_ns=self.offered,
             by_outcome=tuple(self.by_outcome.tolist()),
             retries=self.retries,
             bounded=full or client.queue_timeout is not None or client.timeout is not None,
+            needed_ns=round(needed(capacity, self.prefill, self.offered)) if batched else self.offered,
+            slots=servers_of(capacity) // replicas_of(capacity),
+            replica_ns=usage.up_ns,
+            serving_ns=usage.busy_ns,
+            decode_ns=self.decode,
+            decoded=self.decoded,
         )
+
+
+def _replica_ns(capacity: Capacity, usage: Usage, window: Window) -> int:
+    """Give the time that replicas are paid for."""
+    return usage.up_ns if batching_of(capacity) is not None else replicas_of(capacity) * window.length_ns
 
 
 def _overlap_ns(begin: Ints, end: Ints, window: Window) -> int:

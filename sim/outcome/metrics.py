@@ -278,13 +278,30 @@ class _Measurement:
                 "offered_load": (np.array([float(log.offered_ns) for log in logs]), window),
                 "queue_mean": (np.array([float(log.queued_ns) for log in logs]), window),
             }
-            if logs[0].servers:
+            if any(log.replica_ns for log in logs):
+                columns = {**columns, **self._batches(number)}
+            elif logs[0].servers:
                 busy = columns["in_flight"][0]
                 columns = {**columns, "utilisation": (busy, window * logs[0].servers)}
             for short, (above, below) in columns.items():
                 self._pairs(
                     f"models.{model}.{short}", above, below, "the measured window has no length", sectioned=False
                 )
+
+    def _batches(self, number: int) -> Mapping[str, tuple[Floats, Floats]]:
+        """Give what is measured where replicas serve in batches, as sums above and below."""
+        logs = [outcome.model_logs[number] for outcome in self.outcomes]
+        served, serving, up, decode, decoded = (
+            np.array([float(getattr(log, name)) for log in logs])
+            for name in ("busy_ns", "serving_ns", "replica_ns", "decode_ns", "decoded")
+        )
+        window = np.array([float(outcome.window.length_ns) for outcome in self.outcomes])
+        return {
+            "batch": (served, serving),
+            "replicas": (up, window),
+            "utilisation": (served, up * logs[0].slots),
+            "inter_token": (decode / _NS, decoded),
+        }
 
     # ---- from numbers to estimates
 

@@ -106,7 +106,11 @@ class ModelLog:
     `offered_ns` of service was brought by the calls that joined in it; `servers` is 0 for no limit. `by_outcome` counts
     the calls for measured requests by `LegOutcome`, where calls may be refused; `retries` are those that followed a
     failed try; `bounded` says that the queue cannot grow without end, because it is full at some length or those in it
-    give up.
+    give up. `needed_ns` is the server time that what was offered needs at least: the same, unless a batch slows it.
+
+    Where replicas of so many `slots` serve in batches, within the window: `replica_ns` they were paid for, and any of
+    their slots was taken for `serving_ns`; `decode_ns` from first to last token of the calls that were answered,
+    whenever, and the tokens `decoded` in that time.
     """
 
     servers: int
@@ -117,6 +121,12 @@ class ModelLog:
     by_outcome: tuple[int, ...] = (0,) * len(LegOutcome)
     retries: int = 0
     bounded: bool = False
+    needed_ns: int = 0
+    slots: int = 0
+    replica_ns: int = 0
+    serving_ns: int = 0
+    decode_ns: int = 0
+    decoded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

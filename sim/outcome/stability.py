@@ -20,7 +20,7 @@ def loads(outcomes: Sequence[Outcome], level: float) -> dict[str, Interval]:
     found = {}
     for number, model in enumerate(outcomes[0].models):
         servers = outcomes[0].model_logs[number].servers
-        offered = np.array([float(outcome.model_logs[number].offered_ns) for outcome in outcomes])
+        offered = np.array([float(outcome.model_logs[number].needed_ns) for outcome in outcomes])
         load = ratio_interval(offered, window * servers, level) if servers else None
         if load is not None:
             found[model] = load

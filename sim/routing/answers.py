@@ -107,9 +107,9 @@ class Answers:
 
     def _service(self, model: str, retry: int) -> ServiceTimes:
         draws = self.requests if not retry else _Again(self.requests, retry)
-        times = service_times(
-            self.fleet[model].service, draws, model, self.output_tokens(model), self._calls.get(model)
-        )
+        prompt = self.requests.input_tokens - self.requests.cached_tokens
+        service, rows = self.fleet[model].service, self._calls.get(model)
+        times = service_times(service, draws, model, self.output_tokens(model), rows, prompt_tokens=prompt)
         law = self.fleet[model].faults.error_time
         if law is None or not self.fleet[model].faults.error_rate:
             return times

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.routing.conditions import Conditions
+from sim.routing.replicas import Replicas
 
 UNLIMITED = 0
 """Number of servers of a station that never queues."""
@@ -30,6 +31,7 @@ class Itinerary:
     the order in which tied legs leave a queue is that of their rows).
     A request without legs is answered at its arrival.
     `conditions` are what may keep legs from being done at their first try; without any, every leg is done.
+    `replicas` (beside conditions) say which stations serve in batches, and how.
     """
 
     arrival_ns: NDArray[np.int64]
@@ -39,6 +41,7 @@ class Itinerary:
     leg_station: NDArray[np.int64]
     leg_service_ns: NDArray[np.int64]
     conditions: Conditions | None = None
+    replicas: Replicas | None = None
 
     @property
     def requests(self) -> int:
@@ -65,6 +68,8 @@ class Itinerary:
             self._check_legs()
         if self.conditions is not None:
             self.conditions.check(self)
+        if self.replicas is not None:
+            self.replicas.check(self)
 
     def _check_legs(self) -> None:
         request, stage = self.leg_request, self.leg_stage

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.fleet import Model, Provider
+from sim.fleet.capacity import queues_by_segment
 from sim.fleet.limits import MINUTE_NS, Limits
 from sim.fleet.order import FairOrder, PriorityOrder
 from sim.routing.conditions import NO_LIMIT
@@ -90,13 +91,13 @@ def lane_columns(
 
 def _tells_apart(model: Model) -> bool:
     """Say whether the queue of a model is not the same for all segments."""
-    return model.order != "fifo" or (model.capacity != "unlimited" and bool(model.capacity.queue_by_segment))
+    return model.order != "fifo" or bool(queues_by_segment(model.capacity))
 
 
 def _lane(model: Model, segment: str) -> tuple[int, int, int]:
     """Give the rank and the stride of a segment, and how many of its calls wait at most."""
     order, capacity = model.order, model.capacity
-    most = NO_LIMIT if capacity == "unlimited" else capacity.queue_by_segment.get(segment, NO_LIMIT)
+    most = queues_by_segment(capacity).get(segment, NO_LIMIT)
     rank = order.rank(segment) if isinstance(order, PriorityOrder) else 0
     stride = order.stride(segment) if isinstance(order, FairOrder) else 1
     return rank, stride, most

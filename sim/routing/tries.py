@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from sim.chance import Purpose
 from sim.columns import Bools, Ints
 from sim.fleet import Model, Provider
+from sim.fleet.capacity import queue_of
 from sim.routing.answers import Answers
+from sim.routing.batching import lots, replica_columns
 from sim.routing.conditions import NO_LIMIT, NONE, Conditions, LegOutcome
 from sim.routing.lanes import Lanes
 from sim.routing.plan import Cause, LegGroup, Plan, Planner
+from sim.routing.replicas import Replicas
 from sim.routing.stations import lane_columns, station_columns
 
 UNANSWERED = "unanswered"
@@ -40,6 +43,7 @@ class _Try:
     timeout_ns: int = NO_LIMIT
     queue_most: int = NO_LIMIT
     fails: Bools | bool = False
+    lot: Ints | int = 0
     tokens: Ints | int = 0
     ends: bool = False
     stops: bool = False
@@ -131,9 +135,13 @@ def _chosen(group: LegGroup, tried: Bools, answer: Ints, number: int, *, retry: 
 class TryingPlanner(Planner):
     """Collects the legs of a pattern whose calls may be refused, fail, or be given up."""
 
-    def __init__(self, answers: Answers, providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self, answers: Answers, providers: Mapping[str, Provider], window_ns: tuple[int, int] = (0, 0)
+    ) -> None:
+        """Plan calls to models of these providers; within the window it is measured what replicas do."""
         super().__init__(answers)
         self.providers = providers
+        self._window_ns = window_ns
         self._tries = Tries()
         self._slots = 0
         self._last_slot = np.full((len(self.models), len(self.requests)), NONE, dtype=np.int64)
@@ -196,9 +204,10 @@ class TryingPlanner(Planner):
         plan = super().finish(fleet)
         columns = {**self._leg_columns(plan), **station_columns(fleet, self.providers, self.models)}
         conditions = Conditions(**columns, lanes=self._lanes(plan, fleet))
+        itinerary = dataclasses.replace(plan.itinerary, conditions=conditions, replicas=self._replicas(plan))
         return dataclasses.replace(
             plan,
-            itinerary=dataclasses.replace(plan.itinerary, conditions=conditions),
+            itinerary=itinerary,
             routes=(*plan.routes, UNANSWERED),
             tries=self._tries,
         )
@@ -216,8 +225,7 @@ class TryingPlanner(Planner):
 
     def _try_of(self, rows: Ints, name: str, retry: int, slot: int, after: int) -> _Try:
         model = self.answers.fleet[name]
-        client, capacity = model.client, model.capacity
-        queue = NO_LIMIT if capacity == "unlimited" or capacity.queue is None else capacity.queue
+        client, queue = model.client, queue_of(model.capacity)
         pause: Ints | int = 0
         if retry:
             pause = client.backoff.pause_ns(retry, self.requests.uniform(Purpose.BACKOFF, name, str(retry)))[rows]
@@ -228,8 +236,9 @@ class TryingPlanner(Planner):
             heeds=bool(retry) and client.heed_retry_after,
             patience_ns=client.patience_ns(NO_LIMIT),
             timeout_ns=NO_LIMIT if client.timeout is None else client.timeout,
-            queue_most=queue,
+            queue_most=NO_LIMIT if queue is None else queue,
             fails=self.answers.fails(name, retry)[rows] if model.faults.error_rate else False,
+            lot=_of(lots(self.requests, model, name, retry), rows),
             tokens=self._tokens(name)[rows],
             escalation=self._escalated[rows] if self._escalated[rows].any() else None,
         )
@@ -243,6 +252,17 @@ class TryingPlanner(Planner):
             return np.zeros(len(self.requests), dtype=np.int64)
         return limits.tokens(self.requests.input_tokens, self.answers.output_tokens(name))
 
+    def _replicas(self, plan: Plan) -> Replicas | None:
+        """Give the replicas of the itinerary: a call reads its prompt for as long as its first token takes alone."""
+        columns = replica_columns(self.answers.fleet, self.models, self._window_ns)
+        if columns is None:
+            return None
+        prefill, lot = (np.zeros(plan.itinerary.legs, dtype=np.int64) for _ in range(2))
+        for group, one in zip(plan.groups, self._tries.tries, strict=True):
+            if columns["slots"][group.model + 1]:
+                prefill[group.leg], lot[group.leg] = group.ttft_ns, one.lot
+        return Replicas(prefill_ns=prefill, lot=lot, **columns)
+
     def _leg_columns(self, plan: Plan) -> dict[str, NDArray[Any]]:
         legs = plan.itinerary.legs
         columns: dict[str, NDArray[Any]] = {name: np.empty(legs, dtype=np.int64) for name in ("after", *_NUMBERS)}
@@ -252,6 +272,10 @@ class TryingPlanner(Planner):
             for name in (*_NUMBERS, *_FLAGS):
                 columns[name][group.leg] = getattr(one, name)
         return columns
+
+
+def _of(column: Ints | int, rows: Ints) -> Ints | int:
+    return column if isinstance(column, int) else column[rows]
 
 
 _NUMBERS = ("delay_ns", "patience_ns", "timeout_ns", "queue_most", "tokens")

@@ -28,6 +28,31 @@ MISTAKES = [
     ("concurrency: 4", "concurrency: §-1", "fleet.small.capacity.concurrency", "must be at least 1, found -1"),
     ("concurrency: 4", "concurrency: §1.5", "fleet.small.capacity.concurrency", "expected a whole number, found 1.5"),
     ("concurrency: 4", "concurrency: §inf", "fleet.small.capacity.concurrency", "expected a whole number, found 'inf'"),
+    ("concurrency: 4", "batching: {slots: §0}", "fleet.small.capacity.batching.slots", "must be at least 1, found 0"),
+    (
+        "concurrency: 4",
+        "batching: §{slots: 8}",
+        "fleet.small.capacity.batching",
+        "how a batch slows its calls is not given; write speed: {1: 1.0, 32: 0.55} or a preset",
+    ),
+    (
+        "concurrency: 4",
+        "batching: {slots: 8, §sped: {8: 0.5}}",
+        "fleet.small.capacity.batching.sped",
+        "unknown key 'sped'",
+    ),
+    (
+        "concurrency: 4",
+        "batching: {slots: 8, speed: {§eight: 0.5}}",
+        "fleet.small.capacity.batching.speed.eight",
+        "must match the pattern",
+    ),
+    (
+        "concurrency: 4",
+        "batching: {slots: 8, preset: §llama2}",
+        "fleet.small.capacity.batching.preset",
+        "'llama2' is not allowed; one of: ",
+    ),
     (
         "small: 0.84",
         "small: §1.0000001",

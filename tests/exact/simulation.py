@@ -66,6 +66,10 @@ class Draws:
         """Give one uniform per request, for what happens next to it."""
         return self._streams.uniform(Purpose.CORRECT, (self._system,), 0, REQUESTS)
 
+    def lots(self) -> NDArray[np.float64]:
+        """Give one uniform per request, for which replica it goes to."""
+        return self._streams.uniform(Purpose.BALANCE, (self._system,), 0, REQUESTS)
+
 
 def exponential_law(mean: str) -> dict[str, str]:
     """Write an exponential law."""

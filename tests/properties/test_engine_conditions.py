@@ -141,7 +141,8 @@ def station_columns(draw: st.DrawFn, stations: int) -> dict[str, Any]:
 
 def columns_of(*logs: LegLog) -> list[list[int]]:
     """Give logs, one after the other, as plain lists, which compare exactly and print well."""
-    return [np.concatenate([getattr(log, name) for log in logs]).tolist() for name in LegLog.__slots__]
+    names = [name for name in LegLog.__slots__ if getattr(logs[0], name) is not None]
+    return [np.concatenate([getattr(log, name) for log in logs]).tolist() for name in names]
 
 
 @on_every_engine

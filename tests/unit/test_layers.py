@@ -30,6 +30,7 @@ ENGINE_MAY_IMPORT = (
     "sim.routing.itinerary",
     "sim.routing.conditions",
     "sim.routing.lanes",
+    "sim.routing.replicas",
     "sim.columns",
 )
 OPENS_ALL_ROOMS = "sim"

@@ -66,6 +66,7 @@ MODELS: dict[str, Any] = {
     "large": {
         **FLEET["large"],
         "service": {**FLEET["large"]["service"], "inter_token": {"p50": "17ms", "p95": "25ms"}},
+        "capacity": {"batching": {"slots": 8, "replicas": 3, "speed": {"8": 0.6}, "balance": "random"}},
     },
 }
 

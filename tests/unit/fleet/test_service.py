@@ -49,6 +49,15 @@ def test_total_is_ttft_plus_tokens_at_the_pace() -> None:
     assert served.total_ns.dtype == served.ttft_ns.dtype == np.int64
 
 
+def test_prompts_add_to_the_time_to_first_token() -> None:
+    """If a thousand prompt tokens take 50 ms, 2,500 of them add 125 ms to both times, and none add nothing."""
+    service = TypeAdapter(Service).validate_python({"ttft": "40ms", "prompt_ktok": "50ms", "inter_token": "8ms"})
+    output, prompt = np.array([11, 11], dtype=np.int64), np.array([2500, 0], dtype=np.int64)
+    served = service_times(service, Luck(2), "m", output, prompt_tokens=prompt)
+    assert served.ttft_ns.tolist() == [165 * MS, 40 * MS]
+    assert served.total_ns.tolist() == [245 * MS, 120 * MS]
+
+
 def test_each_call_keeps_one_pace() -> None:
     """If the pace is drawn, it is drawn once per call: twice the tokens after the first take twice the decode time."""
     spec = {"ttft": "100ms", "inter_token": {"p50": "8ms", "p95": "20ms"}}

@@ -94,9 +94,9 @@ def _wrapped(watch: Watch, patterns: list[str]) -> Iterator[tuple[Any, str, Call
                 return
             yield chunk
 
-    def plan(original: Callable[..., Any], scene: Scene, pattern: Any, answers: Answers) -> Any:
+    def plan(original: Callable[..., Any], scene: Scene, pattern: Any, *arguments: Any) -> Any:
         with watch.step(PLAN, pattern.name):
-            made = original(scene, pattern, answers)
+            made = original(scene, pattern, *arguments)
         watch.legs[pattern.name] += made.itinerary.legs
         return made
 

@@ -100,6 +100,7 @@ class _Play:
         self.pattern = pattern
         self._window = window
         self._engine = ENGINES[engine]()
+        self._compiled = engine == "compiled"
         self._open: deque[tuple[Plan, Answers]] = deque()
         self._next: Plan | None = None
         self._ledger: Ledger | None = None
@@ -113,7 +114,7 @@ class _Play:
         """Take the plan of the next requests."""
         if self._ledger is None:
             terms = self._scene.terms(self.pattern, self._window, compared=self.compared)
-            self._ledger = Ledger(terms, answers.requests, plan.routes)
+            self._ledger = Ledger(terms, answers.requests, plan.routes, compiled=self._compiled)
         self._open.append((plan, answers))
         self._next = plan
 

@@ -36,6 +36,10 @@ class Cells:
         """Give the number of cells of a table."""
         return math.prod(self.sizes[name] for name in table)
 
+    def stride(self, table: Table, name: str) -> int:
+        """Give how many cells lie between two codes of a dimension; 0 where the table does not tell them apart."""
+        return math.prod(self.sizes[other] for other in table[table.index(name) + 1 :]) if name in table else 0
+
     def of(self, table: Table, codes: Mapping[str, NDArray[np.signedinteger[Any]]]) -> Ints:
         """Give the cell of each request, int64, from its codes by dimension."""
         cells = codes[table[0]].astype(np.int64)

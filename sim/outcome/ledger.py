@@ -8,25 +8,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 
 import numpy as np
 
 from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
-from sim.fleet.capacity import Capacity, batching_of, needed, queue_of, replicas_of, servers_of
+from sim.fleet.capacity import Capacity, batching_of, replicas_of
 from sim.outcome.backlog import Backlog
 from sim.outcome.bill import billed, rates_of
 from sim.outcome.cells import Cells
-from sim.outcome.latency import first_tokens, waits
-from sim.outcome.outcomes import DURATIONS, FIELDS, ModelLog, Outcome, RequestLog, Window, request_log
-from sim.outcome.purchases import Purchases
+from sim.outcome.latency import Waits, waits
+from sim.outcome.outcomes import DURATIONS, FIELDS, Outcome, RequestLog, Window, request_log
+from sim.outcome.purchases import Part, Purchases
 from sim.outcome.samples import Collector
-from sim.outcome.sums import exact, sums_by, total, zeros
+from sim.outcome.spans import Spans
+from sim.outcome.sums import exact, sums_by, zeros
 from sim.outcome.warmup import Series
 from sim.routing.answers import Answers
-from sim.routing.conditions import LegOutcome
-from sim.routing.plan import LegGroup, Plan
+from sim.routing.plan import Plan
 from sim.routing.replicas import Usage
 from sim.workload.requests import Requests
 
@@ -78,21 +79,26 @@ class Terms:
 class Ledger:
     """Adds up what becomes of requests."""
 
-    def __init__(self, terms: Terms, requests: Requests, routes: tuple[str, ...]) -> None:
-        """Open a ledger for requests like these (only their names count) and these routes."""
+    def __init__(self, terms: Terms, requests: Requests, routes: tuple[str, ...], *, compiled: bool = False) -> None:
+        """Open a ledger for requests like these (only their names count) and these routes.
+
+        With `compiled`, loops that numba compiles add up what NumPy does otherwise; the sums are the same.
+        """
         self.terms = terms
+        self._compiled = compiled
+        tally = _fused().tally if compiled else None
         self.segments, self.tasks, self.routes = requests.segments, requests.tasks, routes
         self.models = tuple(terms.fleet)
         sizes = {"route": 2 * len(routes), "segment": len(self.segments), "task": len(self.tasks)}
         self._cells = Cells({name: size for name, size in sizes.items() if size > 1})
         sections, most = terms.sections, terms.most_exact
         self._sums = {table: zeros(sections, self._cells.count(table), len(FIELDS)) for table in self._cells.tables}
-        self._durations = Collector(tuple(DURATIONS), self._cells.sizes, sections, most)
-        self._direct = Collector(("latency",), {"route": 1}, sections, most) if terms.compared else None
+        self._durations = Collector(tuple(DURATIONS), self._cells.sizes, sections, most, tally)
+        self._direct = Collector(("latency",), {"route": 1}, sections, most, tally) if terms.compared else None
         self._series = Series()
         self._backlog = Backlog(terms.window.start_ns, terms.window.end_ns)
         self._purchases = Purchases(sections, len(self.segments), len(self.models))
-        self._spans = [_Spans() for _ in self.models]
+        self._spans = [Spans() for _ in self.models]
 
     def add(self, plan: Plan, log: LegLog, answers: Answers) -> RequestLog:
         """Account for the next requests, and give the request log of those that are measured."""
@@ -103,18 +109,11 @@ class Ledger:
         arrival_ns = plan.itinerary.arrival_ns
         parts = list(self.terms.parts(arrival_ns))
         first = parts[0][1] if parts else len(arrival_ns)  # the first request that is measured
-        for group in plan.groups:
-            self._purchases.add(group, billed(group, plan, answers, log), plan, answers.requests, parts)
-            if group.model >= 0:
-                cancels = self.terms.fleet[self.models[group.model]].client.cancel_on_timeout
-                self._spans[group.model].add(group, plan, log, self.terms.window, first, cancels=cancels)
-                if log.replica is not None:
-                    tokens = answers.output_tokens(self.models[group.model])
-                    self._spans[group.model].add_decoding(group, log, tokens, first)
-        times = waits(plan, log)
+        loops = self._compiled and log.outcome is None
+        times = (self._by_loops if loops else self._by_numpy)(plan, log, answers, parts)
         requests = request_log(plan, log, times, answers, slice(first, None))
         for section, begin, end in parts:
-            self._add_requests(section, requests, slice(begin - first, end - first))
+            (self._add_answered if loops else self._add_requests)(section, requests, begin - first, end - first)
         self._backlog.add(arrival_ns, times.latency_ns)
         self._series.add(requests.latency_ns, requests.arrival_ns)
         return requests
@@ -125,7 +124,8 @@ class Ledger:
             raise ValueError("this pattern is not compared with direct calls")
         for section, first, end in self.terms.parts(arrival_ns):
             values = latency_ns[first:end][escalated[first:end]]
-            self._direct.add(section, {"latency": values}, {"route": np.zeros(len(values), dtype=np.int64)})
+            cells = np.zeros(len(values), dtype=np.int64)
+            self._direct.add(section, {"latency": values}, {"route": cells}, {("route",): cells})
 
     def close(self, usage: Sequence[Usage] = ()) -> Outcome:
         """Give the sums; `usage` is what the engine says that the replicas of each station did."""
@@ -158,12 +158,28 @@ class Ledger:
             ),
         )
 
-    def _add_requests(self, section: int, log: RequestLog, rows: slice) -> None:
-        codes = {
-            "route": 2 * log.route[rows] + log.escalated[rows],
-            "segment": log.segment[rows],
-            "task": log.task[rows],
-        }
+    def _by_numpy(self, plan: Plan, log: LegLog, answers: Answers, parts: list[Part]) -> Waits:
+        first = parts[0][1] if parts else plan.itinerary.requests
+        for group in plan.groups:
+            self._purchases.add(group, billed(group, plan, answers, log), plan, answers.requests, parts)
+            if group.model >= 0:
+                spans = self._spans[group.model]
+                cancels = self.terms.fleet[self.models[group.model]].client.cancel_on_timeout
+                spans.add(group, plan, log, self.terms.window, first, cancels=cancels)
+                if log.replica is not None:
+                    spans.add_decoding(group, log, answers.output_tokens(self.models[group.model]), first)
+        return waits(plan, log)
+
+    def _by_loops(self, plan: Plan, log: LegLog, answers: Answers, parts: list[Part]) -> Waits:
+        legs = _fused().Legs(plan, log, answers, self.terms.window)
+        for group in plan.groups:
+            legs.take(group, parts, self._purchases, self._spans[group.model] if group.model >= 0 else None)
+        times: Waits = legs.waits()
+        return times
+
+    def _add_requests(self, section: int, log: RequestLog, begin: int, end: int) -> None:
+        rows = slice(begin, end)
+        codes = self._codes(log, rows)
         failed = log.failed[rows]
         values = {column: getattr(log, column)[rows] for column in FIELDS[1 + _FLAGS :]}
         if failed.any():  # how long nothing took is no latency
@@ -182,6 +198,26 @@ class Ledger:
             durations, codes = ({k: v[~failed] for k, v in columns.items()} for columns in (durations, codes))
         self._durations.add(section, durations, codes)
 
+    def _add_answered(self, section: int, log: RequestLog, begin: int, end: int) -> None:
+        """Do what `_add_requests` does by loops, for requests that were all answered."""
+        goals, rows = (self.terms.goals.latency_ns, self.terms.goals.ttft_ns), slice(begin, end)
+        cells, counts, times = _fused().add_requests(log, (begin, end), self._cells, goals)
+        for table, counted in counts.items():
+            sums = [counted.sum(axis=1).tolist()]
+            sums += [counted[:, _HAS[bit]].sum(axis=1).tolist() for bit in range(_FLAGS)]
+            self._sums[table][section] += np.concatenate((exact(sums).T, times[table]), axis=1)
+        durations = {name: getattr(log, column)[rows] for name, column in DURATIONS.items()}
+        codes = self._codes(log, rows) if self._durations.keeps(end - begin) else {}
+        self._durations.add(section, durations, codes, cells)
+
+    def _codes(self, log: RequestLog, rows: slice) -> dict[str, Ints]:
+        """Give the codes of requests by dimension."""
+        return {
+            "route": 2 * log.route[rows] + log.escalated[rows],
+            "segment": log.segment[rows],
+            "task": log.task[rows],
+        }
+
     def _good(self, log: RequestLog, rows: slice) -> np.typing.NDArray[np.bool_]:
         good, goals = log.acceptable[rows], self.terms.goals
         if goals.latency_ns is not None:
@@ -191,73 +227,13 @@ class Ledger:
         return good
 
 
-class _Spans:
-    """What became of the calls of one model, and how long they took, waited and were to take within the window."""
-
-    def __init__(self) -> None:
-        self.calls = self.busy = self.queued = self.offered = self.prefill = self.retries = 0
-        self.decode = self.decoded = 0
-        self.by_outcome = np.zeros(len(LegOutcome), dtype=np.int64)
-
-    def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int, *, cancels: bool) -> None:
-        """Add the legs of a group; requests are measured from row `first` on."""
-        joined, started, ended = (column[group.leg] for column in (log.joined_ns, log.started_ns, log.ended_ns))
-        service_ns = plan.itinerary.leg_service_ns[group.leg]
-        measured = int(np.searchsorted(group.request, first))
-        self.calls += len(group.request) - measured
-        inside = (joined >= window.start_ns) & (joined <= window.end_ns)
-        if log.outcome is not None:
-            outcome = log.outcome[group.leg]
-            self.by_outcome += np.bincount(outcome[measured:], minlength=len(LegOutcome))
-            self.retries += len(group.request) - measured if group.retry else 0
-            if not cancels:  # the server works on although nobody waits for it
-                ended = np.where(outcome == LegOutcome.TIMED_OUT, started + service_ns, ended)
-            inside &= ~np.isin(outcome, (LegOutcome.REJECTED, LegOutcome.DENIED))
-            inside &= (outcome != LegOutcome.FAILED) | (ended > joined)  # one that failed at once brought no work
-        self.busy += _overlap_ns(started, ended, window)
-        self.queued += _overlap_ns(joined, started, window)
-        self.offered += total(service_ns * inside)
-        self.prefill += total(group.ttft_ns * inside)
-
-    def add_decoding(self, group: LegGroup, log: LegLog, tokens: Ints, first: int) -> None:
-        """Add how long calls of a group that were served in batches took from the first to the last of their tokens."""
-        if log.replica is None or log.outcome is None:
-            return
-        row = int(np.searchsorted(group.request, first))
-        leg = group.leg[row:]
-        done = (log.outcome[leg] == LegOutcome.DONE) & (log.replica[leg] >= 0)
-        times = log.ended_ns[leg] - first_tokens(group, log)[row:]
-        self.decode += total(times[done])
-        self.decoded += total(np.maximum(tokens[group.request[row:]][done] - 1, 0))
-
-    def close(self, model: Model, usage: Usage) -> ModelLog:
-        """Give the sums of a model, whose replicas did this."""
-        capacity, client = model.capacity, model.client
-        full = queue_of(capacity) is not None
-        batched = batching_of(capacity) is not None
-        return ModelLog(
-            servers=servers_of(capacity),
-            calls=self.calls,
-            busy_ns=usage.served_ns if batched else self.busy,
-            queued_ns=self.queued,
-            offered_ns=self.offered,
-            by_outcome=tuple(self.by_outcome.tolist()),
-            retries=self.retries,
-            bounded=full or client.queue_timeout is not None or client.timeout is not None,
-            needed_ns=round(needed(capacity, self.prefill, self.offered)) if batched else self.offered,
-            slots=servers_of(capacity) // replicas_of(capacity),
-            replica_ns=usage.up_ns,
-            serving_ns=usage.busy_ns,
-            decode_ns=self.decode,
-            decoded=self.decoded,
-        )
-
-
 def _replica_ns(capacity: Capacity, usage: Usage, window: Window) -> int:
     """Give the time that replicas are paid for."""
     return usage.up_ns if batching_of(capacity) is not None else replicas_of(capacity) * window.length_ns
 
 
-def _overlap_ns(begin: Ints, end: Ints, window: Window) -> int:
-    """Give the time that the spans [begin, end) lie within the window, summed."""
-    return total(np.maximum(np.minimum(end, window.end_ns) - np.maximum(begin, window.start_ns), 0))
+def _fused() -> ModuleType:
+    """Give the compiled loops, which bring numba with them."""
+    from sim.outcome import fused  # noqa: PLC0415 - the reference engine does without numba
+
+    return fused

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from sim.columns import Ints
 from sim.outcome.bill import METERS, Billed, Bought
-from sim.outcome.sums import exact, sums_by, zeros
+from sim.outcome.sums import Sums, exact, sums_by, zeros
 from sim.routing.plan import Cause, LegGroup, Plan
 from sim.workload.requests import Requests
 
-Parts = list[tuple[int, int, int]]
-"""(section, first, end) of the requests that are measured."""
+Part: TypeAlias = tuple[int, int, int]
+"""(section, first, end) of requests that are measured."""
 
 
 class Purchases:
@@ -24,7 +26,7 @@ class Purchases:
             steps=zeros(sections, segments, len(Cause)),
         )
 
-    def add(self, group: LegGroup, what: Billed, plan: Plan, requests: Requests, parts: Parts) -> None:
+    def add(self, group: LegGroup, what: Billed, plan: Plan, requests: Requests, parts: list[Part]) -> None:
         """Add the legs of a group."""
         for section, first, end in parts:
             mine = slice(*np.searchsorted(group.request, (first, end)))
@@ -40,6 +42,23 @@ class Purchases:
                 by_cause = sums_by(cause, values * paid, len(Cause))
                 self.bought.segments[section, :, group.model, meter] += exact(by_segment)
                 self.bought.causes[section, group.model, :, meter] += exact(by_cause)
+
+    def take(self, section: int, group: LegGroup, plan: Plan, bought: Sums, unused: Sums) -> None:
+        """Add legs of a group, all of them done, that were counted by [segment, meter].
+
+        `unused` are those whose answers were not, of [requests that escalated, others]; see `Plan.causes`.
+        """
+        if group.model < 0:
+            self.bought.steps[section, :, group.cause] += bought[:, 0] * plan.steps[group.step].nano_usd
+            return
+        self.bought.segments[section, :, group.model] += bought
+        causes = self.bought.causes[section, group.model]
+        if group.cause != Cause.ANSWER:
+            causes[group.cause] += bought.sum(axis=0)
+            return
+        causes[Cause.ANSWER] += bought.sum(axis=0) - unused.sum(axis=0)
+        causes[Cause.WASTED_FIRST_PASS] += unused[0]
+        causes[Cause.SECOND_OPINION] += unused[1]
 
     def _add_steps(self, section: int, segment: Ints, cause: Ints, nano_usd: Ints) -> None:
         table = self.bought.steps[section]

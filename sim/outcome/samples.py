@@ -5,7 +5,7 @@ Which of the two depends on nothing but how many there are, so the answer does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -76,11 +76,26 @@ class Counted:
 
 Samples: TypeAlias = Kept | Counted
 
+Tally: TypeAlias = Callable[[Ints, int, Ints, Ints], int]
+"""Counts values (int64, 0 or more) in a table of [cell, bucket], given the first bucket and the cell of each value.
+
+Returns how many it has counted, from the first on, before one came that the table has no bucket for.
+"""
+
 
 class Collector:
     """Takes in observations in order of arrival; keeps them while there are at most `most`, and counts them beyond."""
 
-    def __init__(self, columns: Sequence[str], sizes: Mapping[str, int], sections: int, most: int) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        sizes: Mapping[str, int],
+        sections: int,
+        most: int,
+        tally: Tally | None = None,
+    ) -> None:
+        """Begin with nothing; `tally` is how to count, by NumPy where it is not given."""
+        self._tally = tally or _tally
         self._columns = tuple(columns)
         self._cells = Cells(sizes)
         self._sizes = self._cells.sizes
@@ -90,24 +105,38 @@ class Collector:
         self._pieces: list[tuple[int, Mapping[str, Ints], Mapping[str, Ints]]] = []
         self._counters: dict[tuple[str, Table], _Counter] = {}
 
-    def add(self, section: int, values: Mapping[str, Ints], codes: Mapping[str, Ints]) -> None:
-        """Take in observations of one section: int64 by column, and codes by dimension."""
+    def add(
+        self,
+        section: int,
+        values: Mapping[str, Ints],
+        codes: Mapping[str, Ints],
+        cells: Mapping[Table, Ints] | None = None,
+    ) -> None:
+        """Take in observations of one section: int64 by column, codes by dimension, and `cells` where they are known.
+
+        Where they are, and `keeps` says that these observations are counted, no code is looked at.
+        """
         count = len(values[self._columns[0]])
+        keeps = self.keeps(count)
         self._seen += count
-        if self._seen <= self._most:
+        if keeps:
             small = {name: codes[name].astype(_least(size)) for name, size in self._sizes.items()}
             self._pieces.append((section, {name: values[name] for name in self._columns}, small))
             return
         if not self._counters:
             self._counters = {
-                (column, table): _Counter(self._cells, table)
+                (column, table): _Counter(self._cells, table, self._tally)
                 for column in self._columns
                 for table in self._cells.tables
             }
-            for piece in self._pieces:
-                self._count(*piece)
+            for place, kept, known in self._pieces:
+                self._count(place, kept, self._cells_of(known))
             self._pieces = []
-        self._count(section, values, codes)
+        self._count(section, values, cells or self._cells_of(codes))
+
+    def keeps(self, more: int) -> bool:
+        """Say whether so many more observations would be kept; else they are counted."""
+        return self._seen + more <= self._most
 
     def finish(self) -> Samples:
         """Give what was taken in."""
@@ -126,12 +155,13 @@ class Collector:
             sections=self._sections,
         )
 
-    def _count(self, section: int, values: Mapping[str, Ints], codes: Mapping[str, Ints]) -> None:
-        cells = {table: self._cells.of(table, codes) for table in self._cells.tables}
-        for column in self._columns:
-            buckets = buckets_of(values[column])
-            for table, own in cells.items():
-                self._counters[column, table].add(section, own, buckets)
+    def _count(self, section: int, values: Mapping[str, Ints], cells: Mapping[Table, Ints]) -> None:
+        for table, own in cells.items():
+            for column in self._columns:
+                self._counters[column, table].add(section, own, values[column])
+
+    def _cells_of(self, codes: Mapping[str, Ints]) -> dict[Table, Ints]:
+        return {table: self._cells.of(table, codes) for table in self._cells.tables}
 
     def _kept(self) -> Kept:
         lengths = np.zeros(self._sections, dtype=np.int64)
@@ -153,7 +183,8 @@ class Collector:
 class _Counter:
     """Counts by cell and bucket of the section that is open; what is done lies packed, by dimension."""
 
-    def __init__(self, cells: Cells, table: Table) -> None:
+    def __init__(self, cells: Cells, table: Table, tally: Tally) -> None:
+        self._tally = tally
         self._cells = cells
         self._table = table
         self._section = 0
@@ -161,15 +192,15 @@ class _Counter:
         self._open = np.zeros((cells.count(table), 0), dtype=np.int64)
         self._done: dict[str, list[tuple[Ints, Ints, Ints]]] = {name: [] for name in table}
 
-    def add(self, section: int, cells: Ints, buckets: Ints) -> None:
-        if not len(buckets):
-            return
+    def add(self, section: int, cells: Ints, values: Ints) -> None:
         if section != self._section:
             self._pack()
             self._section = section
-        self._make_room(int(buckets.min()), int(buckets.max()))
-        width = self._open.shape[1]
-        np.add.at(self._open.reshape(-1), cells * width + (buckets - self._lowest), 1)
+        done = self._tally(self._open, self._lowest, cells, values)
+        if done < len(values):
+            rest = values[done:]
+            self._make_room(*buckets_of(np.array([rest.min(), rest.max()])).tolist())
+            self._tally(self._open, self._lowest, cells[done:], rest)
 
     def finish(self) -> dict[str, tuple[Ints, Ints, Ints]]:
         """Give keys, buckets and counts by dimension."""
@@ -206,3 +237,11 @@ class _Counter:
 def _least(size: int) -> np.dtype[np.signedinteger]:
     """Give the smallest type that holds the codes of a dimension."""
     return np.dtype(np.int16 if size <= np.iinfo(np.int16).max else np.int64)
+
+
+def _tally(table: Ints, lowest: int, cells: Ints, values: Ints) -> int:
+    places = buckets_of(values) - lowest
+    if np.any((places < 0) | (places >= table.shape[1])):
+        return 0
+    np.add.at(table.reshape(-1), cells * table.shape[1] + places, 1)
+    return len(values)

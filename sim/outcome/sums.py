@@ -47,3 +47,9 @@ def zeros(*shape: int) -> Sums:
     table = np.empty(shape, dtype=object)
     table[...] = 0
     return table
+
+
+def wide(pairs: Ints) -> Sums:
+    """Join sums that are kept as two numbers, of the low 32 bits of every value and of what is above: [..., 2]."""
+    joined: Sums = pairs[..., 0].astype(object) + (pairs[..., 1].astype(object) << 32)
+    return joined

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import text_of
 
 import sim
 from sim.engine import play
@@ -15,9 +16,9 @@ from sim.experiment.scene import Scene
 from sim.fleet.prices import FEMTO_PER_NANO
 from sim.outcome.bill import leg_costs
 from sim.outcome.latency import waits
-from sim.outcome.ledger import Ledger, Terms
+from sim.outcome.ledger import Goals, Ledger, Terms
 from sim.outcome.metrics import sections_for
-from sim.outcome.outcomes import Window
+from sim.outcome.outcomes import Window, columns_of
 from sim.routing.plan import Cause
 
 MODELS = ("a", "b", "c")
@@ -142,6 +143,26 @@ def test_money_is_conserved(experiment: sim.Experiment) -> None:
         assert total == outcome.by_model().sum() + by_cause[:, STEPS].sum()
         assert by_cause.sum(axis=1).tolist() == outcome.spent()
         assert total == sum(sum(outcome.spent(segment)) for segment in outcome.segments)
+
+
+@given(experiment=experiments())
+@examples
+def test_loops_and_columns_add_up_to_the_same(experiment: sim.Experiment) -> None:
+    """If compiled loops account instead of NumPy, every sum, sample and line of the request log is the same."""
+    scene = scene_of(experiment)
+    requests = scene.requests(0)
+    answers, sections = scene.answers(requests), sections_for(experiment.spec.run.replications)
+    for pattern in scene.line_up.patterns:
+        plan = scene.plan(pattern, answers)
+        log = play(plan.itinerary)
+        goals, most = Goals(latency_ns=2 * 10**9, ttft_ns=10**9), sections * 4
+        terms = Terms(experiment.spec.fleet, pattern.all_models(), scene.window(0), sections, goals, most_exact=most)
+        found = []
+        for compiled in (False, True):
+            ledger = Ledger(terms, requests, plan.routes, compiled=compiled)
+            told, _ = columns_of(ledger.add(plan, log, answers))
+            found.append((text_of(ledger.close()), text_of(told)))
+        assert found[0] == found[1]
 
 
 @given(experiment=experiments())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sim.outcome import fused
 from sim.outcome.histogram import RELATIVE_ERROR, Histogram, buckets_of, edges_of, histogram_of, merged
 from sim.outcome.intervals import quantile, quantile_intervals, quantile_ratio_interval
 
@@ -108,3 +109,26 @@ def test_two_replications_are_covered_as_well() -> None:
         assert found.upper is not None
         hits += found.lower <= exact <= found.upper
     assert hits / runs > 0.95 - 4.6 * (0.95 * 0.05 / runs) ** 0.5
+
+
+@settings(deadline=None)  # the first example compiles, or loads what was compiled
+@given(st.lists(st.integers(0, 63).flatmap(lambda bits: st.integers(2**bits // 2, 2**bits - 1)), min_size=1))
+@example([0, 1, 2**53 - 1, 2**53 + 1, 2**62 - 1, 2**63 - 513, 2**63 - 1])
+def test_a_compiled_loop_finds_the_same_buckets(values: list[int]) -> None:
+    """If values of any size are counted by the compiled loop, they are in the buckets that NumPy finds."""
+    buckets = buckets_of(ints(values))
+    lowest, width = int(buckets.min()), int(np.ptp(buckets)) + 1
+    table, cells = np.zeros((2, width), dtype=np.int64), np.arange(len(values)) % 2
+    assert fused.tally(table, lowest, cells, ints(values)) == len(values)
+    expected = np.zeros_like(table)
+    np.add.at(expected, (cells, buckets - lowest), 1)
+    assert np.array_equal(table, expected)
+
+
+def test_a_compiled_loop_stops_before_what_it_has_no_bucket_for() -> None:
+    """If a bucket is missing above or below, what came before it is counted, and nothing else."""
+    lowest = int(buckets_of(ints([1025]))[0])  # from 1,024 to 2,047 each number has the next bucket
+    for values in ([1025, 1026, 1029, 1026], [1025, 1026, 1024, 1026]):
+        table = np.zeros((1, 4), dtype=np.int64)
+        assert fused.tally(table, lowest, ints([0, 0, 0, 0]), ints(values)) == 2
+        assert table.tolist() == [[1, 1, 0, 0]]

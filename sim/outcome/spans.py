@@ -1,0 +1,90 @@
+"""What became of the calls of a model in the window, and how long they took."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.columns import Ints
+from sim.engine.log import LegLog
+from sim.fleet import Model
+from sim.fleet.capacity import batching_of, needed, queue_of, replicas_of, servers_of
+from sim.outcome.latency import first_tokens
+from sim.outcome.outcomes import ModelLog, Window
+from sim.outcome.sums import total
+from sim.routing.conditions import LegOutcome
+from sim.routing.plan import LegGroup, Plan
+from sim.routing.replicas import Usage
+
+
+class Spans:
+    """What became of the calls of one model, and how long they took, waited and were to take within the window."""
+
+    def __init__(self) -> None:
+        self.calls = self.busy = self.queued = self.offered = self.prefill = self.retries = 0
+        self.decode = self.decoded = 0
+        self.by_outcome = np.zeros(len(LegOutcome), dtype=np.int64)
+
+    def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int, *, cancels: bool) -> None:
+        """Add the legs of a group; requests are measured from row `first` on."""
+        joined, started, ended = (column[group.leg] for column in (log.joined_ns, log.started_ns, log.ended_ns))
+        service_ns = plan.itinerary.leg_service_ns[group.leg]
+        measured = int(np.searchsorted(group.request, first))
+        self.calls += len(group.request) - measured
+        inside = (joined >= window.start_ns) & (joined <= window.end_ns)
+        if log.outcome is not None:
+            outcome = log.outcome[group.leg]
+            self.by_outcome += np.bincount(outcome[measured:], minlength=len(LegOutcome))
+            self.retries += len(group.request) - measured if group.retry else 0
+            if not cancels:  # the server works on although nobody waits for it
+                ended = np.where(outcome == LegOutcome.TIMED_OUT, started + service_ns, ended)
+            inside &= ~np.isin(outcome, (LegOutcome.REJECTED, LegOutcome.DENIED))
+            inside &= (outcome != LegOutcome.FAILED) | (ended > joined)  # one that failed at once brought no work
+        self.busy += _overlap_ns(started, ended, window)
+        self.queued += _overlap_ns(joined, started, window)
+        self.offered += total(service_ns * inside)
+        self.prefill += total(group.ttft_ns * inside)
+
+    def take(self, calls: int, busy_ns: int, queued_ns: int, offered_ns: int) -> None:
+        """Add the sums of legs of which none was refused or served in a batch."""
+        self.calls += calls
+        self.busy += busy_ns
+        self.queued += queued_ns
+        self.offered += offered_ns
+
+    def add_decoding(self, group: LegGroup, log: LegLog, tokens: Ints, first: int) -> None:
+        """Add how long calls of a group that were served in batches took from the first to the last of their tokens."""
+        if log.replica is None or log.outcome is None:
+            return
+        row = int(np.searchsorted(group.request, first))
+        leg = group.leg[row:]
+        done = (log.outcome[leg] == LegOutcome.DONE) & (log.replica[leg] >= 0)
+        times = log.ended_ns[leg] - first_tokens(group, log)[row:]
+        self.decode += total(times[done])
+        self.decoded += total(np.maximum(tokens[group.request[row:]][done] - 1, 0))
+
+    def close(self, model: Model, usage: Usage) -> ModelLog:
+        """Give the sums of a model, whose replicas did this."""
+        capacity, client = model.capacity, model.client
+        full = queue_of(capacity) is not None
+        batched = batching_of(capacity) is not None
+        return ModelLog(
+            servers=servers_of(capacity),
+            calls=self.calls,
+            busy_ns=usage.served_ns if batched else self.busy,
+            queued_ns=self.queued,
+            offered_ns=self.offered,
+            by_outcome=tuple(self.by_outcome.tolist()),
+            retries=self.retries,
+            bounded=full or client.queue_timeout is not None or client.timeout is not None,
+            needed_ns=round(needed(capacity, self.prefill, self.offered)) if batched else self.offered,
+            slots=servers_of(capacity) // replicas_of(capacity),
+            replica_ns=usage.up_ns,
+            serving_ns=usage.busy_ns,
+            decode_ns=self.decode,
+            decoded=self.decoded,
+        )
+
+
+def _overlap_ns(begin: Ints, end: Ints, window: Window) -> int:
+    """Give the time that the spans [begin, end) lie within the window, summed."""
+    return total(np.maximum(np.minimum(end, window.end_ns) - np.maximum(begin, window.start_ns), 0))

@@ -18,7 +18,11 @@ from sim.routing.itinerary import UNLIMITED, Itinerary
 from sim.units import nano_usd
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from sim.routing.tries import Tries
+
+    Codes = NDArray[np.int32]
 
 STEPS_STATION = 0
 """Station of classifiers, verifiers and judges: never queues. Models follow as 1, 2, ... in the order of the fleet."""
@@ -169,8 +173,8 @@ class Planner:
         n = len(self.requests)
         self._stage = np.zeros(n, dtype=np.int64)
         self._stage_is_used = np.zeros(n, dtype=np.bool_)
-        self._last_call = np.full((len(self.models), n), -1, dtype=np.int64)
-        self._answer_group = np.full(n, -1, dtype=np.int64)
+        self._last_call: dict[int, Codes] = {}
+        self._answer_group = np.full(n, -1, dtype=np.int32)
         self._answer_model = np.full(n, -1, dtype=np.int64)
         self._held = np.zeros(n, dtype=np.bool_)
         self._escalated = np.zeros(n, dtype=np.bool_)
@@ -204,15 +208,15 @@ class Planner:
 
     def _call(self, rows: Ints, model: str, cause: Cause, *, awaited: bool, retry: int = 0) -> None:
         """Add a call, or its retry with times of its own."""
-        number = self.models.index(model)
+        number, these = self.models.index(model), self._these(rows)
         times = self.answers.service(model, retry)
-        total_ns = times.total_ns[rows]
+        total_ns = times.total_ns[these]
         self._add(
             rows,
             station=number + 1,
             # a call holds a server for a nanosecond at least: see the itinerary's contract
             service_ns=total_ns if self.answers.fleet[model].capacity == "unlimited" else np.maximum(total_ns, 1),
-            ttft_ns=times.ttft_ns[rows],
+            ttft_ns=times.ttft_ns[these],
             model=number,
             step=-1,
             cause=cause,
@@ -240,18 +244,19 @@ class Planner:
 
     def then(self, rows: Ints) -> None:
         """Let what is added next for these requests wait for the end of all they have so far."""
-        self._stage[rows] += self._stage_is_used[rows]
-        self._stage_is_used[rows] = False
+        these = self._these(rows)
+        self._stage[these] += self._stage_is_used[these]
+        self._stage_is_used[these] = False
 
     def answer(self, rows: Ints, model: str, *, held: bool = False) -> None:
         """Say that these requests get the answer of the last call to `model` that was added for them.
 
         A `held` answer is looked at as a whole before the user sees any of it, so it does not stream.
         """
-        self._held[rows] = held
-        number = self.models.index(model)
-        self._answer_model[rows] = number
-        self._answer_group[rows] = self._last_call[number, rows]
+        number, these = self.models.index(model), self._these(rows)
+        self._held[these] = held
+        self._answer_model[these] = number
+        self._answer_group[these] = self._last_call[number][these] if number in self._last_call else -1
         self._mark(rows, model)
 
     def relabel(self, rows: Ints, route: str) -> None:
@@ -260,10 +265,14 @@ class Planner:
 
     def escalate(self, rows: Ints) -> None:
         """Mark these requests as escalated; their calls so far become wasted first passes."""
-        self._escalated[rows] = True
+        self._escalated[self._these(rows)] = True
+
+    def _these(self, rows: Ints) -> Ints | slice:
+        """Give an index for these requests, ascending and each once: all of them are a slice, which copies nothing."""
+        return slice(None) if len(rows) == len(self.requests) else rows
 
     def _mark(self, rows: Ints, route: str) -> None:
-        self._route[rows] = self._route_number(route)
+        self._route[self._these(rows)] = self._route_number(route)
 
     def _route_number(self, route: str) -> int:
         if route not in self._routes:
@@ -284,38 +293,29 @@ class Planner:
     ) -> None:
         if not len(rows):
             return
-        self._stage_is_used[rows] = True
+        these = self._these(rows)
+        self._stage_is_used[these] = True
         if model >= 0:
-            self._last_call[model, rows] = len(self._added)
-        self._added.append(_Added(rows, self._stage[rows], station, service_ns, ttft_ns, model, step, cause, awaited))
+            if model not in self._last_call:
+                self._last_call[model] = np.full(len(self.requests), -1, dtype=np.int32)
+            self._last_call[model][these] = len(self._added)
+        stage = self._stage.copy() if isinstance(these, slice) else self._stage[rows]
+        self._added.append(_Added(rows, stage, station, service_ns, ttft_ns, model, step, cause, awaited))
 
     def finish(self, fleet: Mapping[str, Model]) -> Plan:
         """Put the legs in the order of the itinerary. Raises ValueError if a request was left without an answer."""
         if np.any(self._answer_model < 0):
             raise ValueError("a pattern left a request without an answer")
-        legs = np.zeros(len(self.requests), dtype=np.int64)
-        for added in self._added:
-            legs[added.request] += 1
-        # A request's stages only go on, so its legs in the order in which they were added are in the order of stages.
-        place = np.cumsum(legs) - legs
-        total = int(legs.sum())
-        stage, station, service_ns = (np.empty(total, dtype=np.int64) for _ in range(3))
-        groups = []
-        for number, added in enumerate(self._added):
-            leg = place[added.request]
-            place[added.request] = leg + 1
-            stage[leg], station[leg], service_ns[leg] = added.stage, added.station, added.service_ns
-            groups.append(self._group(number, added, leg))
-        if sum(int(group.is_answer.sum()) for group in groups) != len(self.requests):
+        columns, rows = self._in_order()
+        pairs = zip(self._added, rows, strict=True)
+        groups = [self._group(number, added, leg) for number, (added, leg) in enumerate(pairs)]
+        if sum(int(np.count_nonzero(group.is_answer)) for group in groups) != len(self.requests):
             raise ValueError("a pattern gave an answer of a model it did not call")
         return Plan(
             itinerary=Itinerary(
-                arrival_ns=self.requests.arrival_ns,
-                servers=np.array([UNLIMITED, *(servers_of(fleet[m].capacity) for m in self.models)], dtype=np.int64),
-                leg_request=np.repeat(np.arange(len(legs), dtype=np.int64), legs),
-                leg_stage=stage,
-                leg_station=station,
-                leg_service_ns=service_ns,
+                self.requests.arrival_ns,
+                np.array([UNLIMITED, *(servers_of(fleet[m].capacity) for m in self.models)], dtype=np.int64),
+                *columns,
             ),
             models=self.models,
             steps=tuple(self._steps),
@@ -327,13 +327,36 @@ class Planner:
             route=self._route,
         )
 
+    def _in_order(self) -> tuple[tuple[Ints, Ints, Ints, Ints], list[Ints]]:
+        """Give request, stage, station and service time of all legs in order, and the rows of those added together.
+
+        A request's stages only go on, so its legs in the order in which they were added are in the order of stages.
+        """
+        n = len(self.requests)
+        if len(self._added) == 1:  # each request has one leg: nothing is to be put in order
+            (added,) = self._added
+            return (added.request, added.stage, np.full(n, added.station, dtype=np.int64), added.service_ns), [added.request]
+        legs = np.zeros(n, dtype=np.int64)
+        for added in self._added:
+            legs[self._these(added.request)] += 1
+        place = np.cumsum(legs) - legs
+        stage, station, service_ns = (np.empty(int(legs.sum()), dtype=np.int64) for _ in range(3))
+        rows = []
+        for added in self._added:
+            these = self._these(added.request)
+            leg = place.copy() if isinstance(these, slice) else place[these]
+            place[these] = leg + 1
+            stage[leg], station[leg], service_ns[leg] = added.stage, added.station, added.service_ns
+            rows.append(leg)
+        return (np.repeat(np.arange(n, dtype=np.int64), legs), stage, station, service_ns), rows
+
     def _group(self, number: int, added: _Added, leg: Ints) -> LegGroup:
         return LegGroup(
             request=added.request,
             leg=leg,
             stage=added.stage,
             ttft_ns=added.ttft_ns,
-            is_answer=np.equal(self._answer_group[added.request], number),
+            is_answer=np.equal(self._answer_group[self._these(added.request)], number),
             model=added.model,
             step=added.step,
             cause=added.cause,

@@ -111,20 +111,20 @@ def apply_rules(planner: Planner, rules: list[Rule], signals: Mapping[str, Signa
             time_ns = as_int64(signal.time.quantile(planner.requests.uniform(Purpose.SIGNAL_TIME, name)))
         planner.step(everyone, f"signal:{name}", time_ns, signal.usd_per_call, cause=Cause.CLASSIFIER)
     planner.then(everyone)
-    chosen: dict[str, list[Ints]] = {}
+    chosen: dict[str, Bools] = {}
     free = np.ones(len(everyone), dtype=np.bool_)
     for rule in rules:
         meets = free.copy()
         for name, condition in rule.when.items():
             meets &= _holds(scores[name], condition)
         free &= ~meets
-        chosen.setdefault(rule.to, []).append(np.flatnonzero(meets).astype(np.int64))
-    return {model: np.sort(np.concatenate(rows)) for model, rows in chosen.items()}
+        chosen[rule.to] = chosen[rule.to] | meets if rule.to in chosen else meets
+    return {model: np.flatnonzero(rows) for model, rows in chosen.items()}
 
 
 def _holds(score: Numbers | Labels, condition: list[str]) -> Bools:
     if isinstance(score, Labels):
-        return np.isin(score.codes, [code for code, name in enumerate(score.names) if name in condition])
+        return np.array([name in condition for name in score.names], dtype=np.bool_)[score.codes]
     holds = np.ones(len(score.values), dtype=np.bool_)
     for part in condition:
         operator, bound = parse_comparison(part)

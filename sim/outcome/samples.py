@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sim.columns import Ints
 from sim.outcome.cells import Cells, Table
-from sim.outcome.histogram import Histogram, buckets_of
+from sim.outcome.histogram import Histogram, added_up, buckets_of
 
 Sample: TypeAlias = Ints | Histogram
 """Observations of one group of requests in one section of a replication."""
@@ -68,10 +68,7 @@ class Counted:
         known = self.keys[column, dimension]
         spans = [np.arange(*np.searchsorted(known, (key, key + 1))) for key in keys]
         rows = np.concatenate([np.empty(0, dtype=np.int64), *spans])
-        buckets, place = np.unique(self.buckets[column, dimension][rows], return_inverse=True)
-        counts = np.zeros(len(buckets), dtype=np.int64)
-        np.add.at(counts, place, self.counts[column, dimension][rows])
-        return Histogram(buckets, counts)
+        return added_up(self.buckets[column, dimension][rows], self.counts[column, dimension][rows])
 
 
 Samples: TypeAlias = Kept | Counted

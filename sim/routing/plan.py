@@ -335,7 +335,8 @@ class Planner:
         n = len(self.requests)
         if len(self._added) == 1:  # each request has one leg: nothing is to be put in order
             (added,) = self._added
-            return (added.request, added.stage, np.full(n, added.station, dtype=np.int64), added.service_ns), [added.request]
+            station = np.full(n, added.station, dtype=np.int64)
+            return (added.request, added.stage, station, added.service_ns), [added.request]
         legs = np.zeros(n, dtype=np.int64)
         for added in self._added:
             legs[self._these(added.request)] += 1

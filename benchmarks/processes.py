@@ -40,11 +40,15 @@ print(time.process_time() - begin)
 
 
 def python(*arguments: str, **environment: str) -> str:
-    """Run this Python with the benchmarks on its path; give what it printed."""
+    """Run this Python with the benchmarks on its path; give what it printed.
+
+    Byte code is kept, as it is where the program was installed, even if this shell is told not to write any.
+    """
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env={**kept, "PYTHONPATH": path, **environment},
         check=True,
         capture_output=True,
         text=True,

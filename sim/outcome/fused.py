@@ -41,7 +41,7 @@ class Legs:
         self._queues = bool(np.any(log.started_ns != log.joined_ns))
         arrival, n = plan.itinerary.arrival_ns, plan.itinerary.requests if self._queues else 0
         zeros = [np.zeros(n, dtype=np.int64) for _ in range(3)]
-        self._marks = kernel.Marks(arrival.copy(), arrival.copy(), np.full(n, -1, dtype=np.int64), *zeros)
+        self._marks = kernel.Marks(arrival.copy(), np.empty_like(arrival), np.full(n, -1, dtype=np.int64), *zeros)
 
     def take(self, group: LegGroup, parts: list[Part], purchases: Purchases, spans: Spans | None) -> None:
         """Add the legs of a group to what is bought and, of calls to a model, to how long they took."""
@@ -90,10 +90,10 @@ class Legs:
 
     def waits(self) -> Waits:
         """Give what the users waited for, once all groups were taken in."""
-        marks, arrival = self._marks, self._plan.itinerary.arrival_ns
-        shown = np.where(self._plan.answer_held, marks.answered, marks.first_token)
-        queued = marks.summed + marks.waited if self._queues else np.zeros_like(arrival)
-        return Waits(marks.answered - arrival, shown - arrival, queued)
+        arrival, held = self._plan.itinerary.arrival_ns, self._plan.answer_held
+        kernel.waits(plain(arrival), plain(held), self._marks, self._queues)
+        marks = self._marks
+        return Waits(marks.answered, marks.first_token, marks.summed if self._queues else np.zeros_like(arrival))
 
 
 def add_requests(

@@ -164,6 +164,17 @@ def legs(group, log, prompts, marks, rows, how, window, spans, bought, unused):
 
 
 @_loop
+def waits(arrival, held, marks, queues):
+    """Turn the marks of requests into latency, time to first token and wait, in `answered`, `first_token`, `summed`."""
+    for row in range(len(arrival)):
+        latency = marks.answered[_at(row)] - arrival[_at(row)]
+        marks.answered[_at(row)] = latency
+        marks.first_token[_at(row)] = latency if held[_at(row)] else marks.first_token[_at(row)] - arrival[_at(row)]
+        if queues:
+            marks.summed[_at(row)] += marks.waited[_at(row)]
+
+
+@_loop
 def requests(told, rows, goals, strides, offsets, cells, counts, sums):
     """Sum up requests from row `first` up to `end` in tables of cells.
 

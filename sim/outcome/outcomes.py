@@ -247,8 +247,8 @@ def request_log(plan: Plan, log: LegLog, times: Waits, answers: Answers, rows: s
         route=plan.route[rows],
         served_by=plan.answer_model[rows],
         escalated=plan.escalated[rows],
-        acceptable=(_of_chosen(answered, answers.acceptable) & ~failed)[rows],
-        refused=(_of_chosen(answered, answers.refused) & ~failed)[rows],
+        acceptable=_flags(answered, answers.acceptable)[rows],
+        refused=_flags(answered, answers.refused)[rows],
         failed=failed[rows],
         latency_ns=times.latency_ns[rows],
         ttft_ns=times.ttft_ns[rows],
@@ -271,6 +271,14 @@ def _of_chosen(answered: Sequence[tuple[str, Bools]], column: Callable[[str], ND
     for name, mine in answered[1:]:
         np.copyto(chosen, column(name), where=mine)
     return chosen
+
+
+def _flags(answered: Sequence[tuple[str, Bools]], column: Callable[[str], Bools]) -> Bools:
+    """Give each request the flag of the model that answered it, False where none did."""
+    flags = column(answered[0][0]) & answered[0][1]
+    for name, mine in answered[1:]:
+        flags |= column(name) & mine
+    return flags
 
 
 def columns_of(log: RequestLog) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

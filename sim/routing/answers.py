@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.chance import Purpose
 from sim.chance.normal import normal_cdf, normal_quantile
-from sim.columns import Bools, Floats, Ints
+from sim.columns import Bools, Floats, Ints, either
 from sim.fleet import CallRows, Model, ServiceTimes, measured_tokens, service_times
 from sim.routing.confidence import Readings, sureties
 from sim.routing.quality import QualityModel, Wording
@@ -208,5 +208,5 @@ class Answers:
         return stated
 
     def _worded(self, model: str, wording: Wording, purpose: Purpose) -> Bools:
-        share = np.where(self.acceptable(model), wording.acceptable, wording.unacceptable)
-        return self.requests.uniform(purpose, model) < share
+        luck = self.requests.uniform(purpose, model)
+        return either(self.acceptable(model), luck < wording.acceptable, luck < wording.unacceptable)

@@ -341,15 +341,16 @@ class Planner:
         for added in self._added:
             legs[self._these(added.request)] += 1
         place = np.cumsum(legs) - legs
-        stage, station, service_ns = (np.empty(int(legs.sum()), dtype=np.int64) for _ in range(3))
+        request, stage, station, service_ns = (np.empty(int(legs.sum()), dtype=np.int64) for _ in range(4))
         rows = []
         for added in self._added:
             these = self._these(added.request)
             leg = place.copy() if isinstance(these, slice) else place[these]
             place[these] = leg + 1
-            stage[leg], station[leg], service_ns[leg] = added.stage, added.station, added.service_ns
+            request[leg], stage[leg], station[leg] = added.request, added.stage, added.station
+            service_ns[leg] = added.service_ns
             rows.append(leg)
-        return (np.repeat(np.arange(n, dtype=np.int64), legs), stage, station, service_ns), rows
+        return (request, stage, station, service_ns), rows
 
     def _group(self, number: int, added: _Added, leg: Ints) -> LegGroup:
         return LegGroup(

@@ -117,7 +117,7 @@ class Cascade(Pattern):
             planner.then(climbing)
             self._verify(planner, climbing, model)
             planner.then(climbing)
-            climbing = climbing[self._distrusted(planner, model, rung)[climbing]]
+            climbing = climbing[np.flatnonzero(self._distrusted(planner, model, rung)[climbing])]
             planner.escalate(climbing)
 
     def _when(self, rung: int) -> EscalateWhen:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from sim.chance import Purpose
 from sim.chance.laws import DurationLaw
-from sim.columns import Bools, Ints
+from sim.columns import Bools, Ints, either
 from sim.routing.patterns.pattern import Pattern
 from sim.routing.plan import Cause, Planner
 from sim.schema import Spec
@@ -57,7 +57,7 @@ class Ensemble(Pattern):
         first, second = self.models
         # By kind, not by the pattern's name: a sample of 5 % is part of the 10 % that another ensemble takes.
         sampled = planner.requests.uniform(Purpose.SAMPLE, self.kind)[rows] < self.sample
-        alone, both = rows[~sampled], rows[sampled]
+        alone, both = (rows[np.flatnonzero(mine)] for mine in (~sampled, sampled))
         planner.call(rows, first)
         planner.call(both, second, cause=Cause.ANSWER, awaited=not self.shadow)
         planner.then(both)
@@ -67,7 +67,7 @@ class Ensemble(Pattern):
             planner.answer(both, second, held=True)  # what they get if the first model gives none
         planner.answer(both, first, held=not self.shadow)
         if not self.shadow:
-            planner.answer(both[self._prefers_second(planner)[both]], second, held=True)
+            planner.answer(both[np.flatnonzero(self._prefers_second(planner)[both])], second, held=True)
         planner.relabel(both, f"{first}+{second}")
 
     def _judge(self, planner: Planner, rows: Ints) -> None:
@@ -82,4 +82,5 @@ class Ensemble(Pattern):
         first, second = (planner.answers.acceptable(model) for model in self.models)
         luck = planner.requests.uniform(Purpose.REWARD, *self.models)
         right = luck < self.reward_model.accuracy
-        return np.where(first == second, luck < 0.5, np.where(right, second, first))  # noqa: PLR2004 - a fair coin
+        coin = luck < 0.5  # noqa: PLR2004 - a fair one
+        return either(first == second, coin, either(right, second, first))

@@ -54,16 +54,19 @@ class Histogram:
         """Give the number of observations."""
         return int(self.counts.sum())
 
-    def at(self, position: int) -> float:
-        """Give the observation at this position, from 0, in order of size, as if those in a bucket lay evenly in it.
+    def at(self, positions: Sequence[int]) -> list[float]:
+        """Give the observations at these positions, from 0, in order of size, as if those in a bucket lay evenly in it.
 
         (Their middle for all of them would hide how far the quantiles of replications lie apart.)
         """
         reached = np.cumsum(self.counts)
-        place = int(np.searchsorted(reached, position, side="right"))
-        low, high = (int(edge[0]) for edge in edges_of(self.buckets[place : place + 1]))
-        before = int(reached[place] - self.counts[place])
-        return low + (high - low) * (position - before + 0.5) / int(self.counts[place])
+        places = np.searchsorted(reached, positions, side="right")
+        low, high = edges_of(self.buckets[places])
+        counts, before = self.counts[places], (reached - self.counts)[places]
+        rows = zip(positions, low.tolist(), high.tolist(), counts.tolist(), before.tolist(), strict=True)
+        return [
+            least + (most - least) * (position - first + 0.5) / count for position, least, most, count, first in rows
+        ]
 
     def middles(self) -> Floats:
         """Give the middle of each bucket, float64."""

@@ -182,7 +182,7 @@ def quantiles(sample: Sample, shares: Sequence[float]) -> list[float]:
         raise ValueError("no observation to take a quantile of")
     positions = [math.ceil(Fraction(repr(float(q))) * len(sample)) - 1 for q in shares]
     if isinstance(sample, Histogram):
-        return [sample.at(position) for position in positions]
+        return sample.at(positions)
     parted = np.partition(sample, (*positions, len(sample) - 1))
     if math.isnan(parted[-1]):  # NaN sorts last
         raise ValueError("an observation is NaN")

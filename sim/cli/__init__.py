@@ -28,6 +28,7 @@ VERBS = {
     "explain": "Show what would run, and where each value comes from.",
     "run": "Simulate an experiment and print the answer.",
     "check": "Hold an experiment against its thresholds; the exit code says it.",
+    "capacity": "Find how much an experiment takes.",
     "schema": "Print the JSON Schema of experiment files, for editors.",
     "doctor": "Check this installation.",
 }

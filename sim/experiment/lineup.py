@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from sim.fleet import Model, cheap_and_frontier
@@ -31,6 +31,16 @@ class LineUp:
     cheap_only: str
     frontier_only: str
     direct: Mapping[str, str]
+
+    def only(self, name: str, *, compared: bool) -> LineUp:
+        """Give the line-up of one pattern: with those it is `compared` with, or as if it were its own baseline."""
+        pattern = next(pattern for pattern in self.patterns if pattern.name == name)
+        if not compared:
+            direct = dict.fromkeys(self.direct, name)
+            return LineUp((pattern,), name, self.cheap, self.frontier, name, name, direct)
+        ends = [self.direct[model] for model in pattern.baselines()]
+        wanted = {name, self.baseline, self.cheap_only, self.frontier_only, *ends}
+        return replace(self, patterns=tuple(one for one in self.patterns if one.name in wanted))
 
 
 def line_up(patterns: Sequence[Pattern], fleet: Mapping[str, Model], baseline: str | None) -> LineUp:

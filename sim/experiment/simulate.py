@@ -151,6 +151,10 @@ class Run:
             for name, log in Replication(self._scene, replication, self._engine, wanted).logs():
                 yield name, replication, *columns_of(log)
 
+    def of(self, name: str) -> PatternResult:
+        """Measure one pattern of the run. KeyError for one that is not in it."""
+        return self._pattern({pattern.name: pattern for pattern in self._scene.line_up.patterns}[name])
+
     def _pattern(self, pattern: Pattern) -> PatternResult:
         outcomes = self.outcomes[pattern.name]
         measured = self._measure(pattern)

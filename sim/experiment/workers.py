@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sim.errors import InterruptedRun, RunError
-from sim.experiment.lineup import line_up
 from sim.experiment.replication import play_replication
 from sim.experiment.scene import Scene
 from sim.experiment.spec import ExperimentSpec
@@ -19,7 +18,10 @@ from sim.experiment.spec import ExperimentSpec
 if TYPE_CHECKING:
     from sim.experiment.finished import Finished
     from sim.experiment.inputs import Files
+    from sim.experiment.lineup import LineUp
     from sim.outcome.outcomes import Outcome
+
+_DIED: Final = "a worker process died; try --workers 1 to see why"
 
 _scene: Scene | None = None
 """What this worker process plays; set once when the process starts, so that tasks carry only a number."""
@@ -59,8 +61,20 @@ def play_all(
     except BrokenProcessPool as error:
         if finished is not None:
             finished.save()
-        raise RunError("a worker process died; try --workers 1 to see why") from error
+        raise RunError(_DIED) from error
     return [played[replication] for replication in range(replications)]
+
+
+def play_some(
+    scene: Scene, engine: str, workers: tuple[int, int], replications: Sequence[int]
+) -> dict[int, list[Outcome]]:
+    """Play these replications, and give their outcomes by replication. Raises as `play_all` does; nothing is kept."""
+    try:
+        return dict(_done(scene, engine, workers, list(replications), _of_one))
+    except KeyboardInterrupt:
+        raise InterruptedRun("nothing was written") from None
+    except BrokenProcessPool as error:
+        raise RunError(_DIED) from error
 
 
 def _kept(finished: Finished | None, done: int, replications: int) -> str:
@@ -82,7 +96,8 @@ def _done(
         return
     context = multiprocessing.get_context("spawn")  # fork is unsafe once threads run
     data = scene.spec.model_dump(mode="json", exclude_none=True)
-    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(data, scene.inputs)) as pool:
+    shared = (data, scene.line_up, scene.inputs)
+    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=shared) as pool:
         yield from _gather(pool, engine, threads, to_do)
 
 
@@ -104,19 +119,23 @@ def _gather(pool: Executor, engine: str, threads: int, to_do: list[int]) -> Iter
         raise
 
 
-def _begin(data: dict[str, object], inputs: Files) -> None:
+def _begin(data: dict[str, object], line_up: LineUp, inputs: Files) -> None:
     """Rebuild the scene in a fresh worker process from the resolved experiment."""
     global _scene  # noqa: PLW0603 - one scene per worker process, set before any task
     with contextlib.suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
-    spec = ExperimentSpec.model_validate(data)
-    _scene = Scene(spec, line_up(spec.patterns, spec.fleet, spec.baseline), inputs)
+    _scene = Scene(ExperimentSpec.model_validate(data), line_up, inputs)
 
 
 def _play(replication: int, engine: str, threads: int) -> list[Outcome]:
     if _scene is None:
         raise RunError("a worker process was started without an experiment")
     return play_replication(_scene, replication, engine, threads)
+
+
+def _of_one(share: float) -> None:
+    """Report the share of one replication to nobody."""
+    del share
 
 
 def _silent(done: float, total: int) -> None:

@@ -53,7 +53,7 @@ def markdown(result: RunResult) -> str:
 def markdown_body(result: RunResult) -> str:
     """Return the same without the title."""
     notes = Footnotes()
-    table = list(_table(main_grid(result, notes)))
+    table = list(grid_lines(main_grid(result, notes)))
     warnings = [f"{pattern.name}: {text}" for pattern in result.patterns.values() for text in pattern.warnings]
     remarks = [*notes.lines(result), *warnings, *result.notes]
     facts = f"{result.requests:,} requests in {plural(result.replications, 'replication')}"
@@ -66,15 +66,20 @@ def markdown_body(result: RunResult) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def _table(grid: Grid) -> Iterable[str]:
+def grid_lines(grid: Grid) -> Iterable[str]:
+    """Yield a table as GitHub Markdown."""
     headings = (*grid.keys, *(heading.replace("\n", " ") for heading in grid.headings))
     yield f"| {' | '.join(headings)} |"
     yield f"|{' --- |' * len(grid.keys)}{' ---: |' * len(grid.headings)}"
     for row in grid.rows:
         first, *others = (escaped(key) for key in row.keys)
         named = f"{first} **{row.alarm}**" if row.alarm else first
-        cells = [str(cell).replace("~", "\\~") for cell in row.cells]  # two tildes would strike out what is between
+        cells = [str(cell).translate(_IN_CELLS) for cell in row.cells]
         yield f"| {' | '.join((named, *others, *cells))} |"
+
+
+_IN_CELLS = str.maketrans({"~": "\\~", "|": "\\|", "<": "&lt;", ">": "&gt;"})
+"""In cells: two tildes would strike out what is between them, a bar would end the cell, and a tag would be one."""
 
 
 def _csv(result: RunResult) -> bytes:

@@ -220,7 +220,7 @@ def test_commands_run(line: str, folder: Path) -> None:
     verb, *arguments = shlex.split(line)[1:]
     small = (
         ["--set", "run.duration=20s", "--replications", "2", "--quiet", "--workers", "1", "--engine", "reference"]
-        if verb == "run"
+        if verb in {"run", "capacity"}
         else []
     )
     result = CliRunner().invoke(cli, [verb, *arguments, *small])

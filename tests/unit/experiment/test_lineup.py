@@ -140,3 +140,15 @@ def test_models_whose_names_look_alike_are_kept_apart(similar: tuple[str, str]) 
     )
     assert {model: played(up)[name] for model, name in up.direct.items()} == {name: name for name in up.direct}
     assert set(similar) <= set(up.direct)
+
+
+def test_a_pattern_alone_is_its_own_baseline() -> None:
+    """If a pattern is to be played alone, nothing is compared; compared, its baselines and direct calls come along."""
+    models = fleet("tiny", "small", "middle", "large")
+    up = line_up([cascade("small", "middle"), cascade("tiny", "large", name="other")], models, None)
+    alone = up.only("cascade", compared=False)
+    assert names(alone) == ["cascade"]
+    assert {alone.baseline, alone.cheap_only, alone.frontier_only, *alone.direct.values()} == {"cascade"}
+    compared = up.only("cascade", compared=True)
+    assert set(names(compared)) == {"cheap-only", "frontier-only", "small-only", "middle-only", "cascade"}
+    assert (compared.baseline, compared.direct) == (up.baseline, up.direct)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from scenes import text_of
 
 import sim
 from sim.experiment import effort, workers
+from sim.experiment.scene import Scene
 from sim.experiment.summary import summary_bytes
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,6 +37,19 @@ def alone() -> bytes:
 def test_the_number_of_workers_changes_no_byte(alone: bytes, count: int) -> None:
     """If several processes share the replications, the summary is the same, byte by byte."""
     assert summary(count) == alone
+
+
+def test_some_replications_of_one_pattern_are_those_of_the_run() -> None:
+    """If two processes play the last two replications of one pattern alone, they come out as in a run of everything."""
+    experiment = sim.load(EXPERIMENT, SHORT)
+    alone = Scene(experiment.spec, experiment.line_up.only("cascade", compared=False), experiment.inputs())
+    found = workers.play_some(alone, "reference", (2, 1), range(1, 3))
+    every = experiment.run(workers=1, engine="reference").outcomes["cascade"]
+    assert sorted(found) == [1, 2]
+    for number, (outcome,) in found.items():
+        assert outcome.direct is None  # nothing to compare with was played
+        assert text_of(outcome.sums) == text_of(every[number].sums)
+        assert text_of(outcome.durations) == text_of(every[number].durations)
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
@@ -104,7 +119,8 @@ def test_the_scene_of_a_worker_is_that_of_the_run(monkeypatch: pytest.MonkeyPatc
     """If a worker rebuilds the experiment from its resolved form, spec and line-up are equal to the original."""
     monkeypatch.setattr(workers, "_scene", None)
     experiment = sim.load(EXPERIMENT, SHORT)
-    workers._begin(experiment.spec.model_dump(mode="json", exclude_none=True), experiment.inputs())
+    data = experiment.spec.model_dump(mode="json", exclude_none=True)
+    workers._begin(data, experiment.line_up, experiment.inputs())
     assert workers._scene is not None
     assert workers._scene.spec == experiment.spec
     assert workers._scene.line_up == experiment.line_up

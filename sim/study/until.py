@@ -70,10 +70,17 @@ class Until:
         return _HOLDS[self.sign](value, self.limit)
 
     def standing(self, found: Estimate) -> Standing:
-        """Hold an interval against the limit; one that is missing or not to be trusted decides nothing."""
+        """Hold an interval against the limit; one that is missing or not to be trusted decides nothing.
+
+        But for this: a run starts empty, so that times from too short a run err on the low side. Where they are too
+        long all the same, they fail for sure.
+        """
         low, high = found.lower, found.upper
-        if low is None or high is None or found.few_data or not (math.isfinite(low) and math.isfinite(high)):
+        if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
             return Standing.UNDECIDED
+        if found.few_data:
+            too_long = found.unit == "s" and self.sign.startswith("<") and not self.holds(low)
+            return Standing.FAILS if too_long else Standing.UNDECIDED
         sides = {self.holds(low), self.holds(high)}
         return Standing.UNDECIDED if len(sides) > 1 else Standing.MEETS if True in sides else Standing.FAILS
 
@@ -163,7 +170,7 @@ def judged(
     return Judgement(Standing.UNDECIDED if undecided else Standing.MEETS, found, (), tuple(dict.fromkeys(reasons)))
 
 
-_TOO_FEW = {"s": "too few requests in each replication for this percentile; a longer run would help"}
+_TOO_FEW = {"s": "each replication holds too few requests for this number; a longer run would help"}
 
 
 def _estimate(result: PatternResult, metric: str, requests: int, level: float) -> Estimate | None:

@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 from cli.commands import TINY, invoke, process
 
-SEARCH = ("--find", "fleet.small.capacity.concurrency", "--from", "1", "--to", "6", "--replications", "3", "--quiet")
+SEARCH = (
+    "--find",
+    "fleet.small.capacity.concurrency",
+    "--from",
+    "1",
+    "--to",
+    "6",
+    "--replications",
+    "3",
+    "--set",
+    "run.requests=600",
+    "--quiet",
+)
 UNTIL = ("--until", "wait.mean<100ms", "--until", "failure.rate<1%")
 
 

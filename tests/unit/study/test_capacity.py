@@ -70,7 +70,7 @@ def ends(answer: Answer) -> tuple[float | None, float | None]:
 def test_the_least_servers_for_a_wait_are_those_of_erlang(rate: float, bound_s: float) -> None:
     """If the P95 wait of an M/M/c queue must be below a bound, the least c (Erlang C) lies within the bracket."""
     exact = next(c for c in range(math.floor(rate) + 1, 60) if mmc_wait(rate, 1.0, c).tail(bound_s) < 0.05)
-    experiment = queue(rate, 1, run={"requests": 2_100 + int(60 * rate), "warm_up": "60s"})
+    experiment = queue(rate, 1, run={"requests": 4_000 + int(60 * rate), "warm_up": "60s"})
     answer = only(search(experiment, f"wait.p95<{bound_s}s", path=CONCURRENCY, low=1, high=40))
     assert (answer.state, answer.largest) == ("found", False)
     meets, fails = ends(answer)
@@ -83,7 +83,7 @@ def test_the_least_servers_for_a_wait_are_those_of_erlang(rate: float, bound_s: 
 @pytest.mark.parametrize(("bound_s", "seed"), [(1.0, 1), (3.0, 2)])
 def test_the_largest_rate_for_a_mean_wait_is_that_of_mm1(bound_s: float, seed: int) -> None:
     """If the mean wait of M/M/1 must be below w services, the largest load is w / (1 + w), and lies in the bracket."""
-    experiment = queue(0.5, 1, seed=seed, run={"requests": 2_500, "warm_up": "400s"})
+    experiment = queue(0.5, 1, seed=seed, run={"requests": 6_000, "warm_up": "400s"})
     answer = only(search(experiment, f"wait.mean<{bound_s}s", precision=0.05))
     meets, fails = ends(answer)
     assert answer.largest is True
@@ -158,7 +158,12 @@ def test_the_rate_is_that_of_the_whole_workload() -> None:
         "b": {"arrivals": {"kind": "batches", "every": {"kind": "poisson", "rate_per_s": 0.1}, "size": 2}},
     }
     tasks = {"t": {"input_tokens": 10, "output_tokens": 10}}
-    experiment = queue(1.0, 4, workload={"segments": segments, "tasks": tasks, "rate_factor": 2.0})
+    experiment = queue(
+        1.0,
+        4,
+        run={"requests": 8_000, "warm_up": "60s"},
+        workload={"segments": segments, "tasks": tasks, "rate_factor": 2.0},
+    )
     assert rate_per_s(experiment) == pytest.approx(1.0)
     meets, fails = ends(only(search(experiment, "latency.p95<1h", low=1.0, high=16.0)))
     assert meets is not None

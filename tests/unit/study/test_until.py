@@ -109,6 +109,14 @@ def test_too_few_data_decide_nothing() -> None:
     assert "a longer run would help" in found.open[0]
 
 
+def test_what_is_too_long_in_a_short_run_fails() -> None:
+    """If a run too short shows a time wholly above its limit, it fails: started empty, it would show too little."""
+    result = of(latency__p95=seconds(6, 1, few_data=True))
+    assert judged(result, parse_untils(["latency.p95<4s"]), 100, 0.95).broken == ("latency.p95<4s",)
+    assert judged(result, parse_untils(["latency.p95<5.5s"]), 100, 0.95).standing is Standing.UNDECIDED
+    assert judged(result, parse_untils(["latency.p95>8s"]), 100, 0.95).standing is Standing.UNDECIDED
+
+
 def test_a_metric_that_is_not_there_decides_nothing() -> None:
     """If a metric has no data, or is not measured for a pattern, it is undecided, with the reason."""
     found = judged(

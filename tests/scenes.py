@@ -67,6 +67,12 @@ EVERY_KIND: dict[str, dict[str, Any]] = {
         "sample": 0.2,
         "reward_model": {"accuracy": 0.9, "time": "120ms"},
     },
+    "least_cost_within_latency": {
+        "name": "in-time",
+        "kind": "least_cost_within_latency",
+        "models": ["small", "large"],
+        "within": "5s",
+    },
     "pre_route": {
         "name": "pre-route",
         "kind": "pre_route",

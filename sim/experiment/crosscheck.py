@@ -11,11 +11,13 @@ from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, did_you_mean, dotted
 from sim.experiment.expectations import threshold_issues
 from sim.experiment.inputs import trace_places, written_files
+from sim.experiment.mean_service import service_issues
 from sim.experiment.measured import lengths_are_measured, unfit_lengths
 from sim.experiment.segment_names import idle_orders, segment_issues
 from sim.experiment.spec import MOST_REQUESTS
 from sim.routing.dependence import out_of_reach
 from sim.routing.patterns.cascade import Cascade
+from sim.routing.patterns.least_cost_within_latency import LeastCostWithinLatency
 from sim.routing.rules import BUILT_IN
 from sim.routing.signals import Signal
 from sim.routing.signals.segment import SegmentOfRequest
@@ -154,6 +156,8 @@ def _patterns(experiment: Experiment) -> Iterator[Issue]:
         except ValueError as error:
             yield _issue(experiment, ("patterns", index), str(error))
         yield from _segments(experiment, ("patterns", index, "rules"), pattern)
+        if isinstance(pattern, LeastCostWithinLatency):
+            yield from service_issues(experiment, ("patterns", index), pattern)
 
 
 def _segments(experiment: Experiment, place: Place, pattern: Pattern) -> Iterator[Issue]:

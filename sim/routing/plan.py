@@ -194,13 +194,14 @@ class Planner:
         *,
         cause: Cause = Cause.ANSWER,
         awaited: bool = True,
-        queue_most: int | None = None,
+        queue_most: int | Mapping[str, Ints] | None = None,
         instead: Sequence[str] = (),
     ) -> None:
         """Add a call to `model` for these requests, at their current stage.
 
-        With `queue_most` it is refused where more wait, and `instead` are asked in that case, the last one whatever its
-        queue. ValueError for either: this planner makes plans in which nothing is refused.
+        With `queue_most` (one number, or by model one for each request) it is refused where so many wait, and `instead`
+        are asked in that case, the last one whatever its queue. ValueError for either: this planner makes plans in
+        which nothing is refused.
         """
         if queue_most is not None or instead:
             raise ValueError("a call that may be refused needs a planner of tries")

@@ -41,7 +41,7 @@ class _Try:
     heeds: bool = False
     patience_ns: int = NO_LIMIT
     timeout_ns: int = NO_LIMIT
-    queue_most: int = NO_LIMIT
+    queue_most: Ints | int = NO_LIMIT
     fails: Bools | bool = False
     lot: Ints | int = 0
     tokens: Ints | int = 0
@@ -153,26 +153,30 @@ class TryingPlanner(Planner):
         *,
         cause: Cause = Cause.ANSWER,
         awaited: bool = True,
-        queue_most: int | None = None,
+        queue_most: int | Mapping[str, Ints] | None = None,
         instead: Sequence[str] = (),
     ) -> None:
         """Add a call to `model` and all that may follow it: retries, and the models that are asked instead."""
+        asked = (model, *instead)
+        chain = (*asked, *self._fallbacks(asked[-1]))
+        routes = [NONE, *(self._route_number(name) for name in instead)]
+        routes += [self._route_number(f"fallback:{name}") for name in chain[len(asked) :]]
         if not len(rows):
             return
         slot, self._slots = self._slots, self._slots + 1
         self._last_slot[self.models.index(model), rows] = slot
         after = NONE
-        asked = (model, *instead)
-        for place, name in enumerate((*asked, *self._fallbacks(asked[-1]))):
+        for place, name in enumerate(chain):
             spills = place < len(asked) - 1  # then the next one is asked at once, and it is not tried again
             most = queue_most if spills or not instead else None
+            queue = most.get(name, NO_LIMIT) if isinstance(most, Mapping) else NO_LIMIT if most is None else most
             for retry in range(1 if spills else self.answers.fleet[name].client.retries + 1):
                 one = self._try_of(rows, name, retry, slot, after)
-                one.queue_most = min(one.queue_most, NO_LIMIT if most is None or place >= len(asked) else most)
+                one.queue_most = np.minimum(one.queue_most, queue if place < len(asked) else NO_LIMIT)
                 one.ends = place >= len(asked)
                 # who finds too long a queue is not to come back: the answer at hand is better than a late one
                 one.stops = queue_most is not None and not instead and place < len(asked)
-                one.route = NONE if not place else self._route_number(f"fallback:{name}" if one.ends else name)
+                one.route = routes[place]
                 self._call(rows, name, cause, awaited=awaited, retry=retry)
                 self._tries.tries.append(one)
                 after = len(self._added) - 1

@@ -33,7 +33,7 @@ from sim.version import __version__
 PATIENCE_S: Final = 5.0
 """Runs shorter than this are not worth the disk; they write only if they are interrupted."""
 
-_LAYOUT = 5
+_LAYOUT = 6
 _BOUGHT = tuple(field.name for field in dataclasses.fields(Bought))
 _NAMES = ("segments", "tasks", "routes", "models")
 _NAME = re.compile(r"replication-(\d{1,9})\.npz")

@@ -63,11 +63,24 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric("failure.rate.segment.<segment>", "fraction", "lower", "the same within a segment"),
     Metric("failure.rate.task.<task>", "fraction", "lower", "the same within a task class"),
+    Metric(
+        "fallback.rate",
+        "fraction",
+        "lower",
+        "share of requests answered by a model of `client.fallback`, because the wanted one had failed for good",
+    ),
     Metric("calls.per_request", "ratio", "lower", "calls to models per request, retries and fallbacks among them"),
     Metric("retries.per_request", "ratio", "lower", "calls per request that were made because another one failed"),
     Metric(
         "models.<model>.rejected", "fraction", "lower", "share of calls that were rejected: queue full or limit reached"
     ),
+    Metric(
+        "models.<model>.waited",
+        "fraction",
+        "lower",
+        "share of calls that waited at a limit or for a server (where capacity is unlimited, at limits alone)",
+    ),
+    Metric("models.<model>.wait_mean", "s", "lower", "mean wait of a call, at limits and for a server together"),
     Metric("models.<model>.errors", "fraction", "lower", "share of calls that ended in an error or met an outage"),
     Metric("models.<model>.timed_out", "fraction", "lower", "share of calls that were given up while they were served"),
     Metric("models.<model>.abandoned", "fraction", "lower", "share of calls that were given up while they waited"),

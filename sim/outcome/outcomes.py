@@ -107,6 +107,8 @@ class ModelLog:
     the calls for measured requests by `LegOutcome`, where calls may be refused; `retries` are those that followed a
     failed try; `bounded` says that the queue cannot grow without end, because it is full at some length or those in it
     give up. `needed_ns` is the server time that what was offered needs at least: the same, unless a batch slows it.
+    Where calls may be refused, `waited` of those for measured requests waited, for `wait_ns` together, and `fallbacks`
+    gave their requests the answer in the place of a model that had failed for good.
 
     Where replicas of so many `slots` serve in batches, within the window: `replica_ns` they were paid for, and any of
     their slots was taken for `serving_ns`; `decode_ns` from first to last token of the calls that were answered,
@@ -127,6 +129,9 @@ class ModelLog:
     serving_ns: int = 0
     decode_ns: int = 0
     decoded: int = 0
+    waited: int = 0
+    wait_ns: int = 0
+    fallbacks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class Spans:
 
     def __init__(self) -> None:
         self.calls = self.busy = self.queued = self.offered = self.prefill = self.retries = 0
-        self.decode = self.decoded = 0
+        self.decode = self.decoded = self.waited = self.waits = self.fallbacks = 0
         self.by_outcome = np.zeros(len(LegOutcome), dtype=np.int64)
 
     def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int, *, cancels: bool) -> None:
@@ -35,6 +35,9 @@ class Spans:
             outcome = log.outcome[group.leg]
             self.by_outcome += np.bincount(outcome[measured:], minlength=len(LegOutcome))
             self.retries += len(group.request) - measured if group.retry else 0
+            self.fallbacks += int(group.is_answer[measured:].sum()) if group.fallback else 0
+            self.waited += int((started > joined)[measured:].sum())
+            self.waits += total((started - joined)[measured:])
             if not cancels:  # the server works on although nobody waits for it
                 ended = np.where(outcome == LegOutcome.TIMED_OUT, started + service_ns, ended)
             inside &= ~np.isin(outcome, (LegOutcome.REJECTED, LegOutcome.DENIED))
@@ -82,6 +85,9 @@ class Spans:
             serving_ns=usage.busy_ns,
             decode_ns=self.decode,
             decoded=self.decoded,
+            waited=self.waited,
+            wait_ns=self.waits,
+            fallbacks=self.fallbacks,
         )
 
 

@@ -45,6 +45,7 @@ SEGMENTS = {
 
 FAILURES = {
     "failure.rate": "unanswered",
+    "fallback.rate": "answered by\nfallback",
     "calls.per_request": "calls per\nrequest",
     "retries.per_request": "retries per\nrequest",
 }
@@ -177,14 +178,15 @@ def model_grid(result: RunResult, notes: Footnotes) -> Grid:
 
 def failure_grid(result: RunResult, notes: Footnotes) -> Grid:
     """One row per pattern whose calls may be refused or fail: how many requests get no answer, at how many calls."""
+    patterns = [pattern for pattern in result.patterns.values() if "failure.rate" in pattern.estimates]
+    instead = [pattern.estimates.get("fallback.rate") for pattern in patterns]
+    shown = [metric for metric in FAILURES if metric != "fallback.rate" or any(one and one.value for one in instead)]
     rows = [
-        Row((pattern.name,), tuple(notes.cell(result, pattern, metric) for metric in FAILURES), alarm(pattern))
-        for pattern in result.patterns.values()
-        if "failure.rate" in pattern.estimates
+        Row((pattern.name,), tuple(notes.cell(result, pattern, metric) for metric in shown), alarm(pattern))
+        for pattern in patterns
     ]
-    return Grid(
-        "Requests that may fail (latencies are those of answered ones)", ("pattern",), tuple(FAILURES.values()), rows
-    )
+    title = "Requests that may fail (latencies are those of answered ones)"
+    return Grid(title, ("pattern",), tuple(FAILURES[metric] for metric in shown), rows)
 
 
 def refusal_grid(result: RunResult, notes: Footnotes) -> Grid:

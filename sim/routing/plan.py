@@ -60,7 +60,8 @@ class LegGroup:
     `request` and `leg` int64: the requests, ascending, and the rows of their legs in the itinerary; `stage` int64,
     where they stand in their requests; `ttft_ns` int64 from start to first token; `is_answer` bool, whether the user
     gets this answer. `model` is -1 for a step, `step` (into `Plan.steps`) is -1 for a model call; `awaited` says
-    whether the user waits for these legs, `retry` whether they are tried because others failed.
+    whether the user waits for these legs, `retry` whether they are tried because others failed, `fallback` whether they
+    are calls to a model that is asked when the wanted one has failed for good.
     """
 
     request: Ints
@@ -73,6 +74,7 @@ class LegGroup:
     cause: Cause
     awaited: bool
     retry: bool = False
+    fallback: bool = False
 
 
 @dataclass(frozen=True)

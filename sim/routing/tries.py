@@ -27,6 +27,9 @@ from sim.routing.plan import Cause, LegGroup, Plan, Planner
 from sim.routing.replicas import Replicas
 from sim.routing.stations import lane_columns, station_columns
 
+FALLBACK = "fallback:"
+"""How the routes of requests begin whose answer is that of a model asked instead."""
+
 UNANSWERED = "unanswered"
 """Route of requests that got no answer."""
 
@@ -96,7 +99,7 @@ class Tries:
         groups = []
         for number, (group_of, one) in enumerate(zip(plan.groups, self.tries, strict=True)):
             tried = outcome[group_of.leg] != LegOutcome.NOT_TRIED
-            groups.append(_chosen(group_of, tried, answer, number, retry=one.after >= 0))
+            groups.append(_chosen(group_of, tried, answer, number, one))
             if one.escalation is not None:
                 escalated[group_of.request[tried & one.escalation]] = True
         model_of = np.array([*(group.model for group in plan.groups), NONE], dtype=np.int64)
@@ -119,7 +122,7 @@ class Tries:
         return won
 
 
-def _chosen(group: LegGroup, tried: Bools, answer: Ints, number: int, *, retry: bool) -> LegGroup:
+def _chosen(group: LegGroup, tried: Bools, answer: Ints, number: int, one: _Try) -> LegGroup:
     request = group.request[tried]
     return dataclasses.replace(
         group,
@@ -128,7 +131,8 @@ def _chosen(group: LegGroup, tried: Bools, answer: Ints, number: int, *, retry: 
         stage=group.stage[tried],
         ttft_ns=group.ttft_ns[tried],
         is_answer=answer[request] == number,
-        retry=retry,
+        retry=one.after >= 0,
+        fallback=one.ends,
     )
 
 
@@ -160,7 +164,7 @@ class TryingPlanner(Planner):
         asked = (model, *instead)
         chain = (*asked, *self._fallbacks(asked[-1]))
         routes = [NONE, *(self._route_number(name) for name in instead)]
-        routes += [self._route_number(f"fallback:{name}") for name in chain[len(asked) :]]
+        routes += [self._route_number(f"{FALLBACK}{name}") for name in chain[len(asked) :]]
         if not len(rows):
             return
         slot, self._slots = self._slots, self._slots + 1

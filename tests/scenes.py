@@ -72,6 +72,7 @@ EVERY_KIND: dict[str, dict[str, Any]] = {
         "kind": "least_cost_within_latency",
         "models": ["small", "large"],
         "within": "5s",
+        "mean_service": {"small": "2s", "large": "5s"},
     },
     "pre_route": {
         "name": "pre-route",

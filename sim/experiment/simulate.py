@@ -108,7 +108,7 @@ class Run:
             level=spec.run.level,
             baseline=up.baseline,
             patterns={pattern.name: self._pattern(pattern) for pattern in up.patterns},
-            notes=self._notes(),
+            notes=self.notes(),
             files=self.experiment.files,
             resolved=self.experiment.simulated,
         )
@@ -190,7 +190,8 @@ class Run:
     def _named(self, name: str) -> tuple[str, Sequence[Outcome]]:
         return name, self.outcomes[name]
 
-    def _notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
+        """Give what is to be said of the whole run: what files left out, what replications share, what looks odd."""
         notes = [f"{name}: {note}" for name, trace in self._scene.inputs.traces.items() for note in trace.notes]
         return (*notes, *self._given(), *self._scene.quality.notes, *warnings_of(self.experiment))
 

@@ -60,7 +60,7 @@ def notes(found: Capacity) -> list[str]:
         name = _named(answer)
         if answer.state != "found":
             lines += [f"{name}: undecided: {reason}" for reason in answer.reasons]
-    return lines
+    return [*lines, *found.notes]
 
 
 def capacity_json(found: Capacity) -> bytes:

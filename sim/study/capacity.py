@@ -96,6 +96,7 @@ class Capacity:
     looks: tuple[int, ...]
     precision: float
     answers: tuple[Answer, ...]
+    notes: tuple[str, ...] = ()
 
 
 def capacity(
@@ -110,7 +111,7 @@ def capacity(
     """
     patterns = _patterns(experiment, search)
     settings = list(_settings(search.at))
-    answers, whole = list[Answer](), False
+    answers, notes, whole = list[Answer](), list[str](), False
     for number, (setting, pattern) in enumerate(itertools.product(settings, patterns)):
         if progress is not None:
             progress(number, len(settings) * len(patterns))
@@ -119,6 +120,7 @@ def capacity(
         whole = dial.whole
         prober = Prober(changed, pattern, search.untils, effort, dial.assignments)
         answers.append(_answer(prober, dial, setting, search.precision))
+        notes += prober.notes
     return Capacity(
         experiment=experiment.name,
         title=experiment.spec.title or experiment.name,
@@ -133,6 +135,7 @@ def capacity(
         looks=effort.looks,
         precision=search.precision,
         answers=tuple(answers),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 

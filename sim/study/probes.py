@@ -84,6 +84,7 @@ class Prober:
         self._setting = setting
         self._level = effort.level(experiment.spec.run.level)
         self._engine = ""
+        self.notes: tuple[str, ...] = ()
         self.probes: dict[float, Probe] = {}
 
     def look(self, value: float) -> Standing:
@@ -114,8 +115,11 @@ class Prober:
             done = wanted
             requests = sum(outcome.requests for outcome in played[self.pattern])
             if requests:
-                result = Run(changed, scene, engine, played).of(self.pattern)
-                judgement = judged(result, self._untils, requests, self._level, self._measuring(played[self.pattern]))
+                run = Run(changed, scene, engine, played)
+                self.notes = self.notes or run.notes()
+                judgement = judged(
+                    run.of(self.pattern), self._untils, requests, self._level, self._measuring(played[self.pattern])
+                )
             if judgement.standing is not Standing.UNDECIDED:
                 break
         return Probe(value, judgement, done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -248,3 +249,16 @@ def test_looks_double_and_share_the_risk() -> None:
     assert Effort(80).looks == (5, 10, 20, 40, 80)
     assert Effort(80).level(0.95) == pytest.approx(0.99)
     assert (Effort(3).looks, Effort(12).looks) == ((3,), (5, 10, 12))
+
+
+def test_what_replications_share_is_noted(tmp_path: Path) -> None:
+    """If arrivals are recorded, it is said that intervals hold given them; and the search plays the trace faster."""
+    rows = "".join(f"2024-01-01 00:00:{0.1 * k:09.6f},100,{50 + k % 7}\n" for k in range(500))
+    (tmp_path / "trace.csv").write_text(f"TIMESTAMP,ContextTokens,GeneratedTokens\n{rows}", encoding="utf-8")
+    source = {"format": "azure_llm", "file": str(tmp_path / "trace.csv")}
+    workload = {"arrivals": {"kind": "trace", "source": source}, "tasks": {"t": {}}}
+    experiment = queue(1.0, 20, workload=workload, run={"replications": 2})
+    assert rate_per_s(experiment) == pytest.approx(10.0)
+    found = search(experiment, "latency.mean<10h", replications=2, low=10.0, high=40.0)
+    assert ends(only(found))[0] is not None
+    assert any("begins with the same recorded arrivals" in note for note in found.notes)

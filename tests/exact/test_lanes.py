@@ -102,5 +102,6 @@ def test_a_limit_of_a_lane_touches_nobody_else(engine: str, rejects: bool) -> No
     for number in range(3):
         mine = lane == number
         alone = played(engine, arrival[mine], service[mine], UNLIMITED, lane[mine], **limits)
-        for column in LegLog.__slots__:
+        for column in ("joined_ns", "started_ns", "ended_ns", "outcome"):
             assert np.array_equal(getattr(together, column)[mine], getattr(alone, column)), (number, column)
+        assert alone.replica is None is together.replica

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine import ENGINES, LegLog
-from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions
+from sim.routing.callers import Callers
+from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions, LegOutcome
 from sim.routing.itinerary import UNLIMITED, Itinerary
 from sim.routing.lanes import Lanes
 from sim.routing.replicas import FULL_SPEED, LOT_BITS, Balance, Replicas, Usage
@@ -25,6 +26,7 @@ from sim.routing.replicas import LEG_COLUMNS as OF_LEGS
 Part = tuple[Itinerary, int | None]
 Column = NDArray[np.int64]
 FEW = np.arange(0, 60, 10)
+_WITHOUT_CALLERS = 2
 LARGE = 1_000_000
 """Scenarios from this number on have some thousand requests."""
 WITH_LANES = 0.6
@@ -85,7 +87,8 @@ def scenario(number: int) -> tuple[Itinerary, list[int]]:
     conditions = _conditions(drawing, itinerary)
     lanes = _lanes(drawing, itinerary, conditions) if drawing.chance.random() < WITH_LANES else None
     itinerary = replace(itinerary, conditions=replace(conditions, lanes=lanes))
-    return (itinerary if number % 2 else _with_replicas(drawing, itinerary)), cuts
+    itinerary = itinerary if number % 2 else _with_replicas(drawing, itinerary)
+    return (itinerary if number % 5 < _WITHOUT_CALLERS else _with_callers(drawing, itinerary)), cuts
 
 
 def _with_replicas(drawing: Drawing, plan: Itinerary) -> Itinerary:
@@ -128,6 +131,37 @@ def _with_replicas(drawing: Drawing, plan: Itinerary) -> Itinerary:
         window_ns=np.array([start, start + int(chance.integers(0, 50 * drawing.unit))]),
     )
     return replace(plan, leg_service_ns=service, replicas=replicas)
+
+
+def _with_callers(drawing: Drawing, plan: Itinerary) -> Itinerary:
+    """Let callers do something of their own accord: breakers at some stations, hedges beside some legs."""
+    chance, legs, stations = drawing.chance, plan.legs, len(plan.servers)
+    callers = Callers(
+        lenient=drawing.flags(legs),
+        hedges=_hedges(drawing, plan),
+        hedge_ns=np.maximum(drawing.times(legs, most=4), 1),
+        allowed_fails=drawing.or_never(chance.integers(0, 4, stations)),
+        within_ns=chance.integers(1, 6 * drawing.unit, stations),
+        cooldown_ns=chance.integers(1, 6 * drawing.unit, stations),
+    )
+    return replace(plan, callers=callers)
+
+
+def _hedges(drawing: Drawing, plan: Itinerary) -> Column:
+    """Let some legs that are in no chain hedge one above in their stage."""
+    assert plan.conditions is not None  # noqa: S101 - every scenario has some
+    after, share = plan.conditions.after, drawing.chance.choice([0.0, 0.5, 1.0])
+    hedges = np.full(plan.legs, NONE, dtype=np.int64)
+    alone = np.flatnonzero((after == NONE) & ~np.isin(np.arange(plan.legs), after))
+    stage = plan.leg_request * (int(plan.leg_stage.max(initial=0)) + 1) + plan.leg_stage
+    named: set[int] = set()
+    for row in alone[drawing.chance.random(len(alone)) < share].tolist():
+        above = [other for other in range(max(row - 8, 0), row) if stage[other] == stage[row] and other not in named]
+        above = [other for other in above if hedges[other] == NONE]
+        if above:
+            hedges[row] = above[int(drawing.chance.integers(len(above)))]
+            named.add(int(hedges[row]))
+    return hedges
 
 
 def _conditions(drawing: Drawing, plan: Itinerary) -> Conditions:
@@ -227,6 +261,7 @@ def parts_of(itinerary: Itinerary, cuts: list[int]) -> list[Part]:
             leg_service_ns=itinerary.leg_service_ns[legs],
             conditions=replace(conditions, **columns, lanes=_lanes_of(conditions, legs)),
             replicas=replicas,
+            callers=None if itinerary.callers is None else itinerary.callers.of(legs),
         )
         parts.append((part, int(arrival[end] if end < itinerary.requests else arrival[-1])))
     return [*parts[:-1], (parts[-1][0], None)]
@@ -258,12 +293,12 @@ def same(one: LegLog, other: LegLog) -> bool:
 def differences(numbers: range) -> tuple[int, Column]:
     """Count what differs from the reference engine's log of the whole, over scenarios; and the legs by outcome."""
     wrong = 0
-    outcomes = np.zeros(7, dtype=np.int64)
+    outcomes = np.zeros(len(LegOutcome), dtype=np.int64)
     for number in numbers:
         itinerary, cuts = scenario(number)
         expected, expected_usage = played("reference", [(itinerary, None)])
         if expected.outcome is not None:
-            outcomes += np.bincount(expected.outcome, minlength=7)
+            outcomes += np.bincount(expected.outcome, minlength=len(LegOutcome))
         parts = parts_of(itinerary, cuts)
         found = {
             "compiled, whole": played("compiled", [(itinerary, None)]),

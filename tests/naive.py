@@ -110,6 +110,7 @@ def play_in_parts(engine: Engine, itinerary: Itinerary, cuts: list[int]) -> list
             leg_service_ns=itinerary.leg_service_ns[legs],
             conditions=conditions_of(itinerary, legs),
             replicas=replicas_of(itinerary, legs),
+            callers=None if itinerary.callers is None else itinerary.callers.of(legs),
         )
         beyond = itinerary.arrival_ns[end:].tolist() or itinerary.arrival_ns[-1:].tolist() or [0]
         logs += engine.advance(part, None if number == len(cuts) else beyond[0])

@@ -10,6 +10,8 @@ import numpy as np
 from naive_replicas import Batches
 
 from sim.engine import LegLog
+from sim.routing.callers import LEG_COLUMNS as CALLER_COLUMNS
+from sim.routing.callers import callers_of, plain_callers
 from sim.routing.conditions import LEG_COLUMNS, NO_LIMIT, NONE, Conditions, LegOutcome
 from sim.routing.itinerary import UNLIMITED, Itinerary
 from sim.routing.lanes import Lanes, lanes_of
@@ -67,6 +69,16 @@ def laned(itinerary: Itinerary, lane_station: list[int], **columns: Any) -> Lane
     return Lanes(lane_station=np.array(lane_station, dtype=np.int64), **arrays)
 
 
+def with_callers(itinerary: Itinerary, **columns: Any) -> Itinerary:
+    """Put callers on an itinerary: these columns, of stations as a whole, of legs by row; others do nothing."""
+    callers = plain_callers(itinerary.legs, len(itinerary.servers))
+    for name, values in columns.items():
+        for place, value in values.items() if isinstance(values, dict) else enumerate(values):
+            getattr(callers, name)[place] = value
+    return replace(itinerary, callers=callers)
+
+
+_SERVED = {LegOutcome.DONE, LegOutcome.FAILED, LegOutcome.TIMED_OUT, LegOutcome.CANCELLED}
 _COMPLETE, _STEP, _GIVE_UP, _JOIN, _TURN, _SCALE, _ARRIVE = range(7)
 """What happens, in the order in which it does at one instant."""
 
@@ -81,8 +93,12 @@ class ConditionedLoop:
     def __init__(self, itinerary: Itinerary) -> None:
         conditions = itinerary.conditions
         assert conditions is not None
+        self.callers = callers_of(itinerary)
+        self.failed: dict[int, list[int]] = defaultdict(list)
+        self.opened: dict[int, int] = {}
         self.leg = {
             leg: {name: getattr(conditions, name)[leg].item() for name in LEG_COLUMNS}
+            | {name: getattr(self.callers, name)[leg].item() for name in CALLER_COLUMNS}
             | {"request": request, "stage": stage, "station": station, "service": service}
             for leg, (request, stage, station, service) in enumerate(
                 zip(
@@ -118,6 +134,7 @@ class ConditionedLoop:
         self.unseen: set[int] = set()  # legs whose clients hung up before the first token
         self.open_chains: dict[int, int] = {}
         self.answers: dict[int, list[int]] = {}
+        self.hedge = {columns["hedges"]: leg for leg, columns in self.leg.items() if columns["hedges"] != NONE}
         self.events = [(time, _ARRIVE, request) for request, time in enumerate(itinerary.arrival_ns.tolist())]
 
     def play(self) -> LegLog:
@@ -125,7 +142,7 @@ class ConditionedLoop:
         happens = {
             _COMPLETE: self.complete,
             _GIVE_UP: self.give_up,
-            _JOIN: self.join,
+            _JOIN: self.join_late,
             _TURN: self.turn,
             _ARRIVE: self.arrive,
         }
@@ -154,7 +171,7 @@ class ConditionedLoop:
         """Give when each leg had its first token, if somebody was there to see it, and the replica it was served by."""
         first, replica = [], []
         for leg, (*_, outcome) in self.log.items():
-            served = outcome in {LegOutcome.DONE, LegOutcome.FAILED, LegOutcome.TIMED_OUT} and leg in self.batches.where
+            served = outcome in _SERVED and leg in self.batches.where
             first.append(self.batches.first.get(leg, -1) if served and leg not in self.unseen else -1)
             replica.append(self.batches.where[leg][1] if served else -1)
         return {"first_ns": np.array(first, dtype=np.int64), "replica": np.array(replica, dtype=np.int64)}
@@ -185,7 +202,9 @@ class ConditionedLoop:
     def begin(self, now: int, request: int, stage: int) -> None:
         """Let the first leg of each chain of a stage join; beyond the last stage nothing happens."""
         members = [
-            leg for leg, c in self.leg.items() if (c["request"], c["stage"], c["after"]) == (request, stage, NONE)
+            leg
+            for leg, c in self.leg.items()
+            if (c["request"], c["stage"], c["after"], c["hedges"]) == (request, stage, NONE, NONE)
         ]
         self.not_over -= not members
         self.open_chains[request] = len(members)
@@ -193,10 +212,28 @@ class ConditionedLoop:
         for leg in members:
             self.join(now, leg)
 
+    def is_under_way(self, leg: int) -> bool:
+        """Say whether a leg has joined and not ended."""
+        return self.log[leg][0] != -1 and self.log[leg][3] == LegOutcome.NOT_TRIED
+
+    def join_late(self, now: int, leg: int) -> None:
+        """Let a leg join after its delay; a hedge only if the leg that it hedges has not ended."""
+        if self.leg[leg]["hedges"] == NONE or self.is_under_way(self.leg[leg]["hedges"]):
+            self.join(now, leg)
+
     def join(self, now: int, leg: int) -> None:
+        """Let a leg join, and its hedge later."""
+        self.follow_rules(now, leg)
+        if leg in self.hedge and self.is_under_way(leg):
+            self.events.append((now + self.leg[self.hedge[leg]]["hedge_ns"], _JOIN, self.hedge[leg]))
+
+    def follow_rules(self, now: int, leg: int) -> None:
         """Follow the rules of joining, 1 to 5."""
         columns, station = self.leg[leg], self.leg[leg]["station"]
         self.log[leg][0] = now
+        if self.is_open(now, station):
+            self.over(now, leg, LegOutcome.SKIPPED)
+            return
         if not self.is_granted(leg):
             self.over(now, leg, LegOutcome.DENIED)
             return
@@ -231,11 +268,31 @@ class ConditionedLoop:
         waiting += sum(len(self.line[len(self.servers) + number]) for number in lanes)
         return waiting < self.leg[leg]["queue_most"] and of_lane < self.column["lane_most"][lane]
 
+    def is_open(self, now: int, station: int) -> bool:
+        """Say whether the breaker of a station is open."""
+        return station in self.opened and now < self.opened[station] + self.callers.cooldown_ns[station]
+
+    def note_failure(self, now: int, leg: int, outcome: LegOutcome) -> None:
+        """Count a failure, and open the breaker if more than are allowed lie in the time that they are counted in."""
+        station = self.leg[leg]["station"]
+        counts = outcome in {LegOutcome.FAILED, LegOutcome.TIMED_OUT, LegOutcome.ABANDONED} or (
+            outcome == LegOutcome.REJECTED and not self.leg[leg]["lenient"]
+        )
+        if not counts or self.is_open(now, station):
+            return
+        self.failed[station].append(now)
+        recent = [time for time in self.failed[station] if time > now - self.callers.within_ns[station]]
+        if len(recent) > self.callers.allowed_fails[station]:
+            self.opened[station] = now
+            self.failed[station] = []
+
     def is_granted(self, leg: int) -> bool:
         """Let a leg pay for its retry, or a first leg add to the balance; say whether that could be paid."""
         station, after = self.leg[leg]["station"], self.leg[leg]["after"]
         budget = self.column["budget"][station]
         if budget == NO_LIMIT:
+            return True
+        if self.leg[leg]["hedges"] != NONE:
             return True
         if after == NONE:
             self.balance[station] = min(self.balance[station] + budget, self.column["budget_most"][station])
@@ -355,27 +412,43 @@ class ConditionedLoop:
 
     def give_up(self, now: int, leg: int) -> None:
         """Let one who waits leave; let the client of one in service leave if it is the timeout that has come."""
-        station, timeout = self.leg[leg]["station"], self.leg[leg]["timeout_ns"]
+        timeout = self.leg[leg]["timeout_ns"]
         if self.log[leg][3] != LegOutcome.NOT_TRIED:
             return
-        places = [place for place in (station, len(self.servers) + self.column["lane"][leg]) if leg in self.line[place]]
-        for place in places:
-            self.line[place].remove(leg)
-            self.look(now, place)
-        if places:
-            self.over(now, leg, LegOutcome.ABANDONED)
-        elif leg in self.queue[station]:
-            self.queue[station].remove(leg)
-            self.over(now, leg, LegOutcome.ABANDONED)
-        elif leg in self.batches.where and leg in self.batches.waiting[self.batches.where[leg]]:
-            self.batches.waiting[self.batches.where[leg]].remove(leg)
+        if self.leaves(now, leg):
             self.over(now, leg, LegOutcome.ABANDONED)
         elif timeout != NO_LIMIT and now == self.log[leg][0] + timeout:
-            if leg not in self.batches.first:
-                self.unseen.add(leg)
-            if self.column["cancels"][station]:
-                self.free(now, station, leg)
+            self.hang_up(now, leg)
             self.over(now, leg, LegOutcome.TIMED_OUT)
+
+    def leaves(self, now: int, leg: int) -> bool:
+        """Let a leg leave where it waits; say whether it did wait."""
+        station = self.leg[leg]["station"]
+        waits = [self.line[station], self.line[len(self.servers) + self.column["lane"][leg]], self.queue[station]]
+        waits += [self.batches.waiting[self.batches.where[leg]]] if leg in self.batches.where else []
+        places = [place for place, legs in enumerate(waits) if leg in legs]
+        for place in places:
+            waits[place].remove(leg)
+        if places == [0]:
+            self.look(now, station)
+        elif places == [1]:
+            self.look(now, len(self.servers) + self.column["lane"][leg])
+        return bool(places)
+
+    def hang_up(self, now: int, leg: int) -> None:
+        """Let the client of a leg in service go."""
+        if leg not in self.batches.first:
+            self.unseen.add(leg)
+        if self.column["cancels"][self.leg[leg]["station"]]:
+            self.free(now, self.leg[leg]["station"], leg)
+
+    def cancel(self, now: int, leg: int) -> None:
+        """Give up a leg whose rival was done first."""
+        if self.leaves(now, leg):
+            self.log[leg][1:] = [now, now, LegOutcome.WITHDRAWN]
+        else:
+            self.log[leg][2:] = [now, LegOutcome.CANCELLED]
+            self.hang_up(now, leg)
 
     def free(self, now: int, station: int, leg: int) -> None:
         """Take a leg out of its server, or out of its slot."""
@@ -387,15 +460,30 @@ class ConditionedLoop:
             self.serving[station].remove(leg)
             self.serve(now, station)
 
+    def following(self, leg: int, outcome: LegOutcome) -> int | None:
+        """Give the next leg of a chain; where one was skipped, the next at another station."""
+        following = self.next.get(leg)
+        if outcome == LegOutcome.SKIPPED:
+            while following is not None and self.leg[following]["station"] == self.leg[leg]["station"]:
+                following = self.next.get(following)
+        return following
+
     def over(self, now: int, leg: int, outcome: LegOutcome, wait: int = 0) -> None:
         """Note what became of a leg, and move on: along its chain, to the next stage, or not at all."""
         self.log[leg][2:] = [now, outcome]
         if self.log[leg][1] == -1:
             self.log[leg][1] = now
+        self.note_failure(now, leg, outcome)
+        rival = self.hedge.get(leg, self.leg[leg]["hedges"])
+        if rival != NONE and self.is_under_way(rival):
+            if outcome != LegOutcome.DONE:
+                return
+            self.cancel(now, rival)
         request = self.leg[leg]["request"]
         stopped = outcome == LegOutcome.REJECTED and self.leg[leg]["stops"]
-        if outcome != LegOutcome.DONE and leg in self.next and not stopped:
-            following = self.next[leg]
+        hedged = self.leg[leg]["hedges"]
+        following = self.following(leg if hedged == NONE else hedged, outcome)
+        if outcome != LegOutcome.DONE and following is not None and not stopped:
             delay = self.leg[following]["delay_ns"]
             if self.leg[following]["heeds"]:
                 delay = max(delay, wait)

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 from naive import itinerary_of
-from naive_conditions import conditional
+from naive_conditions import conditional, with_callers
 
 from sim.engine import LegLog
+from sim.routing.callers import LEG_COLUMNS as CALLER_COLUMNS
+from sim.routing.callers import SHARED_COLUMNS as SHARED_CALLER_COLUMNS
 from sim.routing.conditions import LEG_COLUMNS, LegOutcome
 from sim.routing.itinerary import Itinerary
 
 DONE, FAILED, TIMED_OUT = LegOutcome.DONE, LegOutcome.FAILED, LegOutcome.TIMED_OUT
 ABANDONED, REJECTED, DENIED = LegOutcome.ABANDONED, LegOutcome.REJECTED, LegOutcome.DENIED
+SKIPPED, CANCELLED, WITHDRAWN = LegOutcome.SKIPPED, LegOutcome.CANCELLED, LegOutcome.WITHDRAWN
 NOT_TRIED = (-1, -1, -1, LegOutcome.NOT_TRIED)
 
 Leg = tuple[int, int, dict[str, Any]]
@@ -29,21 +32,29 @@ def call(station: int, service_ns: int, **columns: Any) -> Leg:
 
 
 def laid_out(servers: list[int], *requests: tuple[int, list[list[Leg]]], **shared: Any) -> Itinerary:
-    """Build the columns from requests: per request its arrival time and its stages of legs."""
+    """Build the columns from requests: per request its arrival time and its stages of legs.
+
+    Columns of callers are written like those of conditions; without any, there are no callers.
+    """
     plain = [
         (time, [[(station, service) for station, service, _ in stage] for stage in stages]) for time, stages in requests
     ]
     plan = itinerary_of(servers, plain)
     standard = conditional(plan).conditions
     columns = {name: getattr(standard, name).copy() for name in LEG_COLUMNS}
+    called: dict[str, dict[int, Any]] = {name: {} for name in CALLER_COLUMNS}
     row = 0
     for _, stages in requests:
         for stage in stages:
             for place, (_, _, values) in enumerate(stage):
                 for name, value in values.items():
-                    columns[name][row + place] = row + value if name == "after" else value
+                    column = called[name] if name in called else columns[name]
+                    column[row + place] = row + value if name in {"after", "hedges"} else value
             row += len(stage)
-    return conditional(plan, **columns, **shared)
+    given = {name: shared.pop(name) for name in SHARED_CALLER_COLUMNS if name in shared}
+    given |= {name: values for name, values in called.items() if values}
+    plan = conditional(plan, **columns, **shared)
+    return with_callers(plan, **given) if given else plan
 
 
 def rows(log: LegLog) -> list[Row]:

@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.columns import Ints
+from sim.columns import Bools, Ints
 from sim.engine import general_check, general_kernel, kernel
 from sim.engine import general_world as of
 from sim.engine.general_check import Check
-from sim.engine.general_system import System, batched, laid_out, used
-from sim.engine.general_world import Batches, Legs, Log, Prompts, World
+from sim.engine.general_system import System, batched, desks, laid_out, used
+from sim.engine.general_world import Batches, Desks, Legs, Log, Prompts, Wishes, World
 from sim.engine.kernel import DONE, FIRST_ARRIVAL, Pending
 from sim.engine.log import LegLog
 from sim.engine.parts import Intake, plain
+from sim.routing.callers import callers_of
 from sim.routing.conditions import Conditions
 from sim.routing.itinerary import Itinerary
 from sim.routing.lanes import lanes_of
 from sim.routing.replicas import Usage
+
+T = TypeVar("T", bound=np.generic)
 
 _ROOM = 256
 _GROWTH = 2
@@ -35,6 +38,9 @@ class _UnderWay:
 
     legs: Legs
     prompts: Prompts
+    wishes: Wishes
+    hedge: Ints
+    rival: Ints
     log: Log
     first: Ints
     where: Ints
@@ -53,6 +59,7 @@ class General:
         self._intake = intake
         self._system: System | None = None
         self._batched: dict[str, Ints] = {}
+        self._desks: dict[str, Ints] = {}
         self._pending = Pending(*(np.empty(_ROOM, dtype=np.int64) for _ in range(3)))
         self._size = 0
         self._under_way = _nothing()
@@ -69,14 +76,16 @@ class General:
         arrival, legs = plain(itinerary.arrival_ns), _legs(itinerary, conditions)
         longest = self._check.longest(itinerary, arrival, plain(itinerary.servers), legs)
         first = self._intake.take(itinerary, until_ns, checked=longest is not None)
-        if longest is not None and itinerary.replicas is not None:
-            itinerary.replicas.check(itinerary)
+        for columns in (itinerary.replicas, itinerary.callers) if longest is not None else ():
+            if columns is not None:
+                columns.check(itinerary)
         self._longest = max(self._longest, _longest_run(legs.request) if longest is None else longest)
         if self._system is None:
             self._system = laid_out(itinerary, conditions)
             self._batched = batched(itinerary.replicas, len(itinerary.servers))
-        prompts = _prompts(itinerary)
-        world = self._play(self._world(legs, prompts, itinerary.requests, first[0]), arrival, until_ns, first[1])
+            self._desks = desks(callers_of(itinerary))
+        beside = (_prompts(itinerary), _wishes(itinerary))
+        world = self._play(self._world(legs, beside, itinerary.requests, first[0]), arrival, until_ns, first[1])
         carried = len(self._under_way.row)
         self._open.append((self._parts, _log(world, carried, beside=itinerary.replicas is not None)))
         self._note(world)
@@ -94,9 +103,10 @@ class General:
         """Give what the replicas of each station did within the window."""
         return used(self._batched) if self._batched else []
 
-    def _world(self, new: Legs, prompts: Prompts, arriving: int, first_leg: int) -> World:
+    def _world(self, new: Legs, beside: tuple[Prompts, Wishes], arriving: int, first_leg: int) -> World:
         """Put all together that the loop works on; the new legs stand behind those under way."""
         old, size = self._under_way, len(new.request)
+        prompts, wishes = beside
         carried = len(old.row)
         at = np.zeros(of.AT_FIELDS, dtype=np.int64)
         at[of.SIZE], at[of.OFFSET], at[of.REQUESTS] = self._size, first_leg - carried, len(old.requests)
@@ -112,8 +122,11 @@ class General:
         first, where = (np.full(len(old.first) + len(prompts.lot), -1, dtype=np.int64) for _ in range(2))
         first[: len(old.first)], where[: len(old.first)] = old.first, old.where
         batches = Batches(carried=old.prompts, prompts=prompts, first=first, where=where, **self._batched)
+        hedge, rival = (np.full(len(old.hedge) + len(wishes.hedges), -1, dtype=np.int64) for _ in range(2))
+        hedge[: len(old.hedge)], rival[: len(old.rival)] = old.hedge, old.rival
+        callers = Desks(carried=old.wishes, wishes=wishes, hedge=hedge, rival=rival, **self._desks)
         system = (*self._system, self._pending)
-        return World(old.legs, new, log, follower, behind, state, *system, old.numbers, batches, at)
+        return World(old.legs, new, log, follower, behind, state, *system, old.numbers, batches, callers, at)
 
     def _play(self, world: World, arrival: Ints, until_ns: int | None, first_request: int) -> World:
         """Run the loop, with room where it lacks it."""
@@ -153,6 +166,9 @@ class General:
                 np.concatenate((_those(one, before), _those(two, came)))
                 for one, two in zip(old.prompts, world.batches.prompts, strict=True)
             ),
+            wishes=self._carried_wishes(world.callers, before, came, kept),
+            hedge=_place(_those(world.callers.hedge, kept), kept),
+            rival=_place(_those(world.callers.rival, kept), kept),
             log=Log._make(column[kept] for column in world.log),
             first=_those(world.batches.first, kept),
             where=_those(world.batches.where, kept),
@@ -172,6 +188,15 @@ class General:
         of_leg = (row >= 0) & ~steps & ~turns
         row[of_leg] = _place(row[of_leg], kept)
 
+    def _carried_wishes(self, callers: Desks, before: Ints, came: Ints, kept: Ints) -> Wishes:
+        """Give the columns beside the legs that are kept: those `before`, and those that `came`."""
+        old, new, carried = callers.carried, callers.wishes, len(self._under_way.row)
+        if not len(old.hedges) + len(new.hedges):
+            return old
+        both = Wishes._make(np.concatenate((one[before], two[came])) for one, two in zip(old, new, strict=True))
+        hedges = np.concatenate((old.hedges[before], new.hedges[came] + carried * (new.hedges[came] >= 0)))
+        return both._replace(hedges=_place(hedges, kept))
+
 
 _LOG_NAMES = {"joined": "joined_ns", "started": "started_ns", "ended": "ended_ns", "outcome": "outcome"}
 
@@ -182,7 +207,22 @@ def _nothing() -> _UnderWay:
     legs = Legs._make(false if name in {"heeds", "fails", "ends", "stops"} else none for name in Legs._fields)
     log = Log(none, none, none, np.empty(0, dtype=np.int8))
     nobody = np.empty((0, 2), dtype=np.int64)
-    return _UnderWay(legs, Prompts(none, none), log, none, none, none, none, nobody, none, none, none)
+    return _UnderWay(
+        legs,
+        Prompts(none, none),
+        Wishes(false, none, none),
+        none,
+        none,
+        log,
+        none,
+        none,
+        none,
+        none,
+        nobody,
+        none,
+        none,
+        none,
+    )
 
 
 def _legs(itinerary: Itinerary, conditions: Conditions) -> Legs:
@@ -212,6 +252,13 @@ def _prompts(itinerary: Itinerary) -> Prompts:
     return Prompts(plain(replicas.prefill_ns), plain(replicas.lot))
 
 
+def _wishes(itinerary: Itinerary) -> Wishes:
+    callers = itinerary.callers
+    if callers is None:
+        return Wishes(np.empty(0, dtype=np.bool_), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    return Wishes(plain(callers.lenient), plain(callers.hedges), plain(callers.hedge_ns))
+
+
 def _log(world: World, carried: int, *, beside: bool) -> LegLog:
     """Give the log of the new legs, `beside` it what replicas did, without holding on to much more."""
     columns: tuple[NDArray[Any], ...] = world.log
@@ -219,8 +266,8 @@ def _log(world: World, carried: int, *, beside: bool) -> LegLog:
     return LegLog(*(new if carried <= len(new[0]) else [column.copy() for column in new]))
 
 
-def _those(column: Ints, rows: Ints) -> Ints:
-    """Give the rows of a column that is empty where there are no replicas."""
+def _those(column: NDArray[T], rows: Ints) -> NDArray[T]:
+    """Give the rows of a column that is empty where there are no replicas, or callers."""
     return column[rows] if len(column) else column
 
 
@@ -260,11 +307,28 @@ def _sift(world: World) -> int:
     matters[turn] = world.gates[row[turn], of.TURN] == time[turn]
     step = np.flatnonzero((rank >= of.STEPS) & (rank < of.GIVING_UP))
     matters[step] = world.batches.replicas[row[step], of.SCHEDULED] == time[step]
+    ends = np.flatnonzero((rank < of.STEPS) & (row >= 0))
+    matters[ends] = log.outcome[row[ends]] != of.CANCELLED
+    _sift_hedges(world, matters)
     left = np.flatnonzero(matters)
     left = left[np.lexsort((rank[left], time[left]))]  # what is sorted is a heap
     for column in pending:
         column[: len(left)] = column[left]
     return len(left)
+
+
+def _sift_hedges(world: World, matters: Bools) -> None:
+    """Mark the joinings of hedges that find that the leg they hedge has ended."""
+    old, new = world.callers.carried.hedges, world.callers.wishes.hedges
+    if not len(old) + len(new):
+        return
+    time, rank, row = (column[: len(matters)] for column in world.pending)
+    hedged = np.concatenate((old, np.where(new < 0, new, new + len(old))))
+    join = np.flatnonzero((rank >= of.JOINING) & (rank < of.TURNS))
+    join = join[hedged[row[join]] >= 0]
+    leg = hedged[row[join]]
+    ended = world.log.ended[leg]
+    matters[join] = (world.log.outcome[leg] >= of.IN_LINE) | (ended < 0) | (ended > time[join])
 
 
 def _roomier(world: World) -> World:

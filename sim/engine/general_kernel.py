@@ -20,6 +20,8 @@ import numpy as np
 from numba import njit
 
 from sim.engine import general_batches as batches
+from sim.engine import general_callers as callers
+from sim.engine import general_events as events
 from sim.engine import general_lanes as lanes
 from sim.engine import general_parts as parts
 from sim.engine import general_rules as rules
@@ -27,20 +29,13 @@ from sim.engine import general_scaling as scaling
 from sim.engine import kernel
 from sim.engine.general_lanes import call, part
 from sim.engine.general_world import (
-    ABANDONED,
-    BUSY,
-    CANCELS,
+    CANCELLED,
     GIVING_UP,
     GROW,
-    IN_BATCH,
-    IN_LANE,
-    IN_LINE,
-    IN_QUEUE,
     JOINING,
     MET,
     MOST,
     NEED,
-    NEVER,
     NUMBER,
     OPEN,
     OVER,
@@ -49,8 +44,8 @@ from sim.engine.general_world import (
     ROW,
     SERVERS,
     SIZE,
+    SKIPPED,
     STEPS,
-    TIMED_OUT,
     TURN,
     TURNS,
     UNDER_WAY,
@@ -104,6 +99,8 @@ def _begin(world, row):
     for leg in range(row, end):
         world.follower[_at(leg)] = -1
         after = parts.pick(old.after, new.after, leg)
+        if callers.begin(world, leg):
+            continue
         if after < 0:
             chains += 1
         else:
@@ -134,8 +131,18 @@ def _move_on(world, ended, joining, row, now):
             last = ended
             outcome = world.log.outcome[_at(ended)]
             done = outcome == WELL
-            follower = world.follower[_at(ended)]
-            if follower < 0 or done or (outcome == REJECTED and parts.pick(old.stops, new.stops, ended)):
+            station = parts.pick(old.station, new.station, ended)
+            callers.note(world, ended, _at(station), outcome, now)
+            rival, hedged = callers.part_from_rival(world, ended), callers.hedged_by(world, ended)
+            if rival >= 0 and done:
+                events.cancel(world, rival, now)
+            follower = world.follower[_at(ended if hedged < 0 else hedged)]
+            if outcome == SKIPPED:
+                while follower >= 0 and parts.pick(old.station, new.station, follower) == station:
+                    follower = world.follower[_at(follower)]
+            if rival >= 0 and not done:
+                pass  # the other one goes on
+            elif follower < 0 or done or (outcome == REJECTED and parts.pick(old.stops, new.stops, ended)):
                 requests[request, OPEN] -= 1
                 if done:
                     requests[request, MET] |= 2 if parts.pick(old.ends, new.ends, ended) else 1
@@ -150,13 +157,15 @@ def _move_on(world, ended, joining, row, now):
                     parts.schedule(world.pending, at, now, delay, JOINING + number, follower)
             ended = -1
         while joining < 0 and row < end:  # the next chain of a stage that begins
-            if parts.pick(old.after, new.after, row) < 0:
+            if parts.pick(old.after, new.after, row) < 0 and callers.hedged_by(world, row) < 0:
                 joining = row
             row += 1
         if joining >= 0:
             wait = rules.join(world, joining, now)
             if wait >= 0:
                 ended = joining
+            else:
+                callers.schedule_hedge(world, joining, now)
             joining = -1
         elif requests[request, OPEN] > 0:
             return
@@ -167,96 +176,6 @@ def _move_on(world, ended, joining, row, now):
                 at[UNDER_WAY] -= 1
                 return
             end = _begin(world, row)
-
-
-@call
-def _give_up(world, leg, now):
-    """Let a leg leave that waits, or whose timeout has come. Gives the station whose server is free by that, or -1.
-
-    A second -1 says that nothing has happened, as the leg had moved on before.
-    """
-    log, stations = world.log, world.stations
-    row = _at(leg)
-    number = parts.pick(world.carried.station, world.legs.station, leg)
-    station = _at(number)
-    outcome = log.outcome[row]
-    if outcome == TIMED_OUT and log.ended[row] == now:
-        return number if stations[station, CANCELS] and stations[station, SERVERS] > 0 else -1, leg
-    if outcome == IN_BATCH and now - log.joined[row] == parts.pick(world.carried.timeout, world.legs.timeout, leg):
-        log.ended[row] = now
-        log.outcome[row] = TIMED_OUT
-        batches.hang_up(world, station, leg, stations[station, CANCELS] > 0, now)
-        return -1, leg
-    if outcome not in (IN_LANE, IN_LINE, IN_QUEUE):
-        return -1, -1
-    lane = _at(parts.pick(world.carried.lane, world.legs.lane, leg))
-    gate = station if outcome == IN_LINE else lanes.gate_of(world, lane)
-    was_head = outcome != IN_QUEUE and lanes.head(world, gate, outcome) == leg
-    log.started[row] = now
-    log.ended[row] = now
-    log.outcome[row] = ABANDONED
-    parts.count(world, station, lane, -1)
-    if outcome == IN_QUEUE:
-        batches.leave(world.batches, station, leg, now)
-    if was_head:
-        rules.look(world, gate, now)
-    return -1, leg
-
-
-@call
-def _turn(world, gate, now):
-    """Let the head of a line pass if all limits have room, and look when the next will. Gives who starts, or -1."""
-    starts = -1
-    world.gates[gate, TURN] = NEVER
-    waits = lanes.waits_in(world, gate)
-    leg = lanes.head(world, gate, waits)
-    tokens = parts.pick(world.carried.tokens, world.legs.tokens, leg)
-    if rules.wait_for_room(world, gate, tokens, now) == 0:
-        lanes.pop(world, gate, waits)
-        starts = _through(world, gate, leg, tokens, now)
-    rules.look(world, gate, now)
-    return starts
-
-
-@part
-def _through(world, gate, leg, tokens, now):
-    """Let a leg go through a gate at which it waited, and on as far as it comes. Gives it if a server takes it."""
-    station = _at(parts.pick(world.carried.station, world.legs.station, leg))
-    lane = _at(parts.pick(world.carried.lane, world.legs.lane, leg))
-    if gate != station:
-        rules.take(world, gate, tokens, now)
-        if rules.has_limits(world, station) and (
-            lanes.head(world, station, IN_LINE) >= 0 or rules.wait_for_room(world, station, tokens, now) > 0
-        ):
-            rules.stand_in_station_line(world, station, lane, leg, now)
-            return -1
-    rules.pass_station(world, station, lane, tokens, now)
-    if batches.has_replicas(world.batches, station):
-        replica = batches.picked(world.batches, station, leg, now)
-        batches.send(world.batches, station, replica, leg, now)
-        if batches.has_room(world.batches, replica):
-            parts.count(world, station, lane, -1)
-            batches.enter(world, leg, replica, now)
-        else:
-            batches.wait(world, replica, lane, leg)
-        return -1
-    servers = world.stations[station, SERVERS]
-    if servers == 0 or world.stations[station, BUSY] < servers:
-        world.log.outcome[_at(leg)] = IN_QUEUE
-        parts.count(world, station, lane, -1)
-        return leg
-    rules.queue_up(world, station, lane, leg)
-    return -1
-
-
-@part
-def _free(world, station):
-    """Let a server of a station go to the next waiter. Gives who that is, or -1."""
-    world.stations[station, BUSY] -= 1
-    leg = lanes.pop(world, lanes.queue_of(world, station), IN_QUEUE)
-    if leg >= 0:
-        parts.count(world, station, _at(parts.pick(world.carried.lane, world.legs.lane, leg)), -1)
-    return leg
 
 
 @call
@@ -284,9 +203,9 @@ def _play(arrival, world, before, is_last, first_request):
             break
         if now >= before and not is_last:
             break
-        # Each leg of the request schedules two events at most, and so does the waiter who gets the server; a turn may
-        # bring two more.
-        at[NEED] = size + 2 * at[MOST] + 4
+        # Each leg of the request schedules two events at most and its hedge one, and so do two waiters who may get a
+        # server or slot; a turn may bring two more, and a server that works on for nobody one.
+        at[NEED] = size + 3 * at[MOST] + 8
         if at[NEED] > len(pending.time):
             at[NUMBER], at[ROW] = number, row
             return GROW
@@ -306,7 +225,7 @@ def _play(arrival, world, before, is_last, first_request):
             if rank < STEPS:
                 if came < 0:
                     freed = -1 - came
-                else:
+                elif world.log.outcome[_at(came)] != CANCELLED:
                     ended = came
                     freed = parts.pick(world.carried.station, legs.station, came)
                     if world.stations[_at(freed), SERVERS] == 0:
@@ -314,18 +233,18 @@ def _play(arrival, world, before, is_last, first_request):
             elif rank < GIVING_UP:
                 ended = batches.step(world, _at(came), now)
             elif rank < JOINING:
-                freed, ended = _give_up(world, came, now)
+                freed, ended = events.give_up(world, came, now)
             elif rank < TURNS:
-                joins = came
+                joins = came if callers.may_join(world, came, now) else -1
             elif rank < FIRST_ARRIVAL:
                 if world.gates[_at(came), TURN] == now:
-                    starts = _turn(world, _at(came), now)
+                    starts = events.turn(world, _at(came), now)
             else:
                 begins = came
                 if came < 0:
                     at[UNDER_WAY] -= 1
         if freed >= 0:
-            starts = _free(world, _at(freed))
+            starts = events.free(world, _at(freed))
         if starts >= 0:
             rules.start(world, starts, now)
         if ended >= 0 or joins >= 0 or begins >= 0:
@@ -380,7 +299,7 @@ def _made_of(sources: int) -> Any:
 
 _FILES = (
     *("kernel", "general_world", "general_lanes", "general_parts", "general_scaling", "general_batches"),
-    *("general_rules", "general_kernel"),
+    *("general_callers", "general_rules", "general_events", "general_kernel"),
 )
 
 

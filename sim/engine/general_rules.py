@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sim.engine import general_batches as batches
+from sim.engine import general_callers as callers
 from sim.engine import general_lanes as lanes
 from sim.engine.general_lanes import call, part
 from sim.engine.general_parts import band_of, count, is_down, number_of, pick, schedule, weather_at
@@ -50,6 +51,7 @@ from sim.engine.general_world import (
     REJECTS,
     SERVERS,
     SINCE,
+    SKIPPED,
     SLOWDOWN,
     TIMED_OUT,
     TURN,
@@ -208,10 +210,14 @@ def join(world, leg, now):
     station = _at(pick(old.station, new.station, leg))
     log.joined[row] = now
     outcome, wait = NOT_TRIED, 0
+    if callers.is_open(world.callers.desks, station, now):
+        outcome = SKIPPED
     budget = stations[station, BUDGET]
-    if budget < NO_LIMIT:
+    if outcome == NOT_TRIED and budget < NO_LIMIT:
         after = pick(old.after, new.after, leg)
-        if after < 0:
+        if callers.hedged_by(world, leg) >= 0:
+            pass
+        elif after < 0:
             stations[station, BALANCE] = min(stations[station, BALANCE] + budget, stations[station, BUDGET_MOST])
         elif pick(old.station, new.station, after if leg < len(old.after) else after + len(old.after)) == pick(
             old.station, new.station, leg

@@ -10,7 +10,8 @@ import numpy as np
 from sim.columns import Bools, Ints
 from sim.engine import general_world as of
 from sim.engine.kernel import LATEST
-from sim.routing.conditions import AS_USUAL, Conditions
+from sim.routing.callers import Callers
+from sim.routing.conditions import AS_USUAL, NO_LIMIT, Conditions
 from sim.routing.itinerary import Itinerary
 from sim.routing.lanes import Lanes, lanes_of
 from sim.routing.replicas import Replicas, Usage
@@ -165,6 +166,18 @@ def _lay_out_scaling(table: Ints, replicas: Replicas) -> None:
     planned = np.full(len(table), LATEST)
     planned[end > first] = replicas.plan_at_ns[first[end > first]]
     table[:, of.DECIDES] = np.where(scales, np.minimum(ticks, planned), LATEST)
+
+
+def desks(callers: Callers) -> dict[str, Ints]:
+    """Lay out what callers keep of each station."""
+    table = np.zeros((len(callers.allowed_fails), of.DESK_FIELDS), dtype=np.int64)
+    table[:, of.ALLOWED] = callers.allowed_fails
+    table[:, of.WITHIN] = callers.within_ns
+    table[:, of.OPEN_FOR] = callers.cooldown_ns
+    table[:, of.OPENED] = of.NEVER
+    kept = np.where(callers.allowed_fails < NO_LIMIT, callers.allowed_fails, 0)
+    table[:, of.RING] = np.cumsum(kept) - kept
+    return {"desks": table, "failed": np.zeros(int(kept.sum()), dtype=np.int64)}
 
 
 def used(batched: dict[str, Ints]) -> list[Usage]:

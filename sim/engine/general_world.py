@@ -28,6 +28,9 @@ TIMED_OUT: Final = 3
 ABANDONED: Final = 4
 REJECTED: Final = 5
 DENIED: Final = 6
+SKIPPED: Final = 7
+CANCELLED: Final = 8
+WITHDRAWN: Final = 9
 """Outcomes as in `sim.routing.conditions`. A leg that a server has taken has the outcome that it will have."""
 IN_LINE: Final = 100
 IN_QUEUE: Final = 101
@@ -158,6 +161,36 @@ class Batches(NamedTuple):
     window: Ints
 
 
+ALLOWED, WITHIN, OPEN_FOR, OPENED, RING, COUNTED, PLACE = range(7)
+DESK_FIELDS: Final = 7
+"""Of what callers keep of a station: failures that its breaker allows, within which time, and for how long it is open;
+when it opened (`NEVER`: it has not); where the times of the last failures are kept, how many count, and which place in
+that ring is the next."""
+
+
+class Wishes(NamedTuple):
+    """Columns of legs beside `Legs`, where there are callers; else without rows."""
+
+    lenient: Bools
+    hedges: Ints
+    hedge_ns: Ints
+
+
+class Desks(NamedTuple):
+    """What callers do of their own accord: per station `desks`, and in `failed` when legs failed.
+
+    `hedge` is the hedge of a leg, once its stage has begun, and `rival` the other one of the two while both are under
+    way; -1 if there is none. Both are empty where there are no callers.
+    """
+
+    carried: Wishes
+    wishes: Wishes
+    hedge: Ints
+    rival: Ints
+    desks: Ints
+    failed: Ints
+
+
 class World(NamedTuple):
     """All that the loop works on.
 
@@ -187,4 +220,5 @@ class World(NamedTuple):
     pending: Pending
     numbers: Ints
     batches: Batches
+    callers: Desks
     at: Ints

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.columns import Ints
-from sim.routing import replicas
+from sim.routing import callers, replicas
 from sim.routing.conditions import SHARED_COLUMNS
 from sim.routing.itinerary import Itinerary
 from sim.routing.lanes import SHARED_LANE_COLUMNS
@@ -61,6 +61,7 @@ def _shared(itinerary: Itinerary) -> dict[str, bytes]:
         (conditions, SHARED_COLUMNS),
         (None if conditions is None else conditions.lanes, SHARED_LANE_COLUMNS),
         (itinerary.replicas, replicas.SHARED_COLUMNS),
+        (itinerary.callers, callers.SHARED_COLUMNS),
     )
     return {name: getattr(of, name).tobytes() for of, names in columns if of is not None for name in names}
 

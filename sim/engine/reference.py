@@ -8,6 +8,7 @@ from simpy import Environment
 
 from sim.engine.clients import Clients
 from sim.engine.clusters import Cluster, endpoints
+from sim.engine.desks import Desk, desks
 from sim.engine.endpoints import Endpoint
 from sim.engine.log import LegLog
 from sim.engine.parts import Intake
@@ -26,6 +27,7 @@ class Reference:
         self._intake = Intake()
         self._stations: list[Station] = []
         self._endpoints: list[Endpoint] = []
+        self._desks: list[Desk] = []
         self._open: deque[Requests | Clients] = deque()
         self._is_last = False
 
@@ -63,6 +65,7 @@ class Reference:
             return Requests(self._env, self._stations, itinerary, first)
         if not self._endpoints:
             self._endpoints = endpoints(self._env, itinerary, conditions)
+            self._desks = desks(itinerary)
             clusters = [endpoint for endpoint in self._endpoints if isinstance(endpoint, Cluster)]
             Scaler(self._env, clusters, self._is_over)
-        return Clients(self._env, self._endpoints, itinerary, conditions, first)
+        return Clients(self._env, (self._endpoints, self._desks), itinerary, conditions, first)

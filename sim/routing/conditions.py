@@ -50,7 +50,8 @@ if it `heeds` the w of a rejection and that is longer; at once, within the same 
 **At one instant** completions come first, then those who give up, then those who join after a delay, each in the order
 of their legs; then those whose turn at the limits has come, in the order of stations; then arrivals.
 
-**Classes of callers** have limits of their own and go before others by the rules of `sim.routing.lanes`.
+**Classes of callers** have limits of their own and go before others by the rules of `sim.routing.lanes`. **Callers** do
+more of their own accord by those of `sim.routing.callers`.
 
 Times of legs: `joined` t; `started` u, or where no server took it the time it ended; `ended`. Legs that were not tried
 have -1 in all three.
@@ -85,6 +86,9 @@ class LegOutcome(IntEnum):
     ABANDONED = 4
     REJECTED = 5
     DENIED = 6
+    SKIPPED = 7
+    CANCELLED = 8
+    WITHDRAWN = 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.routing.callers import Callers
 from sim.routing.conditions import Conditions
 from sim.routing.replicas import Replicas
 
@@ -31,6 +32,7 @@ class Itinerary:
     the order in which tied legs leave a queue is that of their rows).
     A request without legs is answered at its arrival.
     `conditions` are what may keep legs from being done at their first try; without any, every leg is done.
+    `callers` (beside conditions) say what callers do of their own accord; without any, nothing.
     `replicas` (beside conditions) say which stations serve in batches, and how.
     """
 
@@ -42,6 +44,7 @@ class Itinerary:
     leg_service_ns: NDArray[np.int64]
     conditions: Conditions | None = None
     replicas: Replicas | None = None
+    callers: Callers | None = None
 
     @property
     def requests(self) -> int:
@@ -70,6 +73,8 @@ class Itinerary:
             self.conditions.check(self)
         if self.replicas is not None:
             self.replicas.check(self)
+        if self.callers is not None:
+            self.callers.check(self)
 
     def _check_legs(self) -> None:
         request, stage = self.leg_request, self.leg_stage

@@ -130,3 +130,47 @@ def granted_share(failing: float, firsts: int) -> float:
     fails (renewal reward).
     """
     return 1 / (firsts - 1 + 1 / failing)
+
+
+@dataclass(frozen=True)
+class Hedged:
+    """Exponential calls of a rate, each with a second one of that law after a time; the first to end cancels the other.
+
+    From then on the earlier of two exponentials is waited for, which ends at twice the rate (a lack of memory).
+    """
+
+    rate: float
+    after_s: float
+
+    @property
+    def hedged(self) -> float:
+        """Probability that the second call is sent."""
+        return math.exp(-self.rate * self.after_s)
+
+    @property
+    def won(self) -> float:
+        """Probability that the second call is first."""
+        return self.hedged / 2
+
+    @property
+    def mean(self) -> float:
+        """Mean time to the first answer."""
+        return (1 - self.hedged / 2) / self.rate
+
+    @property
+    def work(self) -> float:
+        """Mean time that both calls are served together: that of one call, as two that run end twice as soon."""
+        return 1 / self.rate
+
+    def tail(self, time_s: float) -> float:
+        """Give the probability that the first answer takes longer."""
+        return math.exp(-self.rate * (time_s + max(time_s - self.after_s, 0.0)))
+
+
+def open_share(arrival_rate: float, failing: float, allowed: int, cooldown_s: float) -> float:
+    """Give the share of Poisson arrivals that find a breaker open which forgets no failure while it is closed.
+
+    It is closed until the next failure after those allowed, and then open for the cooldown (renewal reward, PASTA).
+    """
+    closed_s = (allowed + 1) / (arrival_rate * failing)
+    return cooldown_s / (cooldown_s + closed_s)

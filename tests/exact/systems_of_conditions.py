@@ -14,7 +14,7 @@ from exact import formulas_of_conditions as exact
 from exact.formulas_of_conditions import Impatient
 from exact.simulation import SECOND, Columns, Draws, exponential_law
 from exact.systems import Value
-from naive_conditions import conditional, laned
+from naive_conditions import conditional, laned, with_callers
 from numpy.typing import NDArray
 
 from sim.engine import LegLog
@@ -44,11 +44,18 @@ class Game:
         return self.draws.service(name, law)[: self.requests]
 
     def play(
-        self, arrival_ns: Ints, servers: int, service_ns: Ints, lanes: dict[str, Any] | None = None, **conditions: Any
+        self,
+        arrival_ns: Ints,
+        servers: int,
+        service_ns: Ints,
+        lanes: dict[str, Any] | None = None,
+        callers: dict[str, Any] | None = None,
+        **conditions: Any,
     ) -> tuple[LegLog, slice]:
         """Play one station; `service_ns` and columns of legs have one row per request, and one column per try.
 
-        `lanes` are columns of its lanes, of which there are as many as ranks or strides.
+        `lanes` are columns of its lanes, of which there are as many as ranks or strides; `callers` are columns of
+        those, with `hedge_ns` if the second column does not follow the first one but hedges it.
 
         Gives the log, its columns in that shape, and the requests that count.
         """
@@ -68,8 +75,13 @@ class Game:
         if lanes is not None:
             number = len(lanes.get("lane_rank", lanes.get("lane_stride", [])))
             columns["lanes"] = laned(plan, [0] * number, **lanes)
-        after = np.where(legs % tries == 0, -1, legs - 1)
-        log = play_on(conditional(plan, **conditions | columns, after=after), self.engine)
+        before = np.where(legs % tries == 0, -1, legs - 1)
+        hedges = callers is not None and "hedge_ns" in callers
+        plan = conditional(plan, **conditions | columns, after=np.full_like(before, -1) if hedges else before)
+        if callers is not None:
+            own = {"hedge_ns": np.full(len(legs), callers["hedge_ns"]), "hedges": before} if hedges else {}
+            plan = with_callers(plan, **callers | own)
+        log = play_on(plan, self.engine)
         assert log.outcome is not None
         shaped = (c.reshape(requests, tries) for c in (log.joined_ns, log.started_ns, log.ended_ns, log.outcome))
         return LegLog(*shaped), slice(round(SHARE_CUT * requests), None)

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from exact import systems_of_conditions, systems_of_lanes
+from exact import systems_of_callers, systems_of_conditions, systems_of_lanes
 from exact.simulation import REQUESTS
 from naive_conditions import conditional
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from sim.engine import ENGINES, play
 from sim.routing.conditions import LegOutcome
 from sim.routing.itinerary import UNLIMITED, Itinerary
 
-SYSTEMS = systems_of_conditions.SYSTEMS | systems_of_lanes.SYSTEMS
+SYSTEMS = systems_of_conditions.SYSTEMS | systems_of_lanes.SYSTEMS | systems_of_callers.SYSTEMS
 REPLICATIONS = 40
 LARGEST_T = 4.6
 HALF_WIDTH = float(stats.t.ppf(0.975, REPLICATIONS - 1))

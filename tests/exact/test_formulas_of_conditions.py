@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from exact import formulas
 from exact import formulas_of_conditions as exact
 from exact import second_methods_of_conditions as second
+from scipy import integrate
 
 SAME = 1e-9
 """Largest relative difference of two methods."""
@@ -89,3 +91,24 @@ def test_granted_share(firsts: int) -> None:
     for failing in (0.05, 0.5, 1.0):
         expected = second.granted_share(failing, firsts)
         assert exact.granted_share(failing, firsts) == pytest.approx(expected, rel=SAME)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.5, 2.0])
+def test_hedged(after_s: float) -> None:
+    """If a second call joins after a time, the moments are what the density of both calls gives by integration."""
+    hedged = exact.Hedged(1.5, after_s)
+    assert hedged.mean == pytest.approx(integrate.quad(hedged.tail, 0, 40, points=[after_s])[0], rel=1e-7)
+
+    def first_wins(time_s: float) -> float:
+        """Density of the first call's end, times the chance that the second one is still not there."""
+        return 1.5 * math.exp(-1.5 * time_s) * math.exp(-1.5 * max(time_s - after_s, 0.0))
+
+    assert 1 - hedged.won == pytest.approx(integrate.quad(first_wins, 0, 40, points=[after_s])[0], rel=1e-7)
+    both = hedged.mean + integrate.quad(hedged.tail, after_s, 40)[0]
+    assert hedged.work == pytest.approx(both, rel=1e-7)
+
+
+def test_open_share() -> None:
+    """If no failure is allowed and all fail, a breaker is closed for one gap between arrivals, and then open."""
+    assert exact.open_share(2.0, 1.0, 0, 1.0) == pytest.approx(1.0 / 1.5)
+    assert exact.open_share(2.0, 0.25, 2, 6.0) == pytest.approx(0.5)

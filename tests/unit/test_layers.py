@@ -29,6 +29,7 @@ ENGINE_MAY_IMPORT = (
     "sim.engine",
     "sim.routing.itinerary",
     "sim.routing.conditions",
+    "sim.routing.callers",
     "sim.routing.lanes",
     "sim.routing.replicas",
     "sim.columns",

@@ -89,6 +89,10 @@ def _fleet(experiment: Experiment) -> Iterator[Issue]:
         if name in model.client.fallback or len(set(model.client.fallback)) < len(model.client.fallback):
             message = "a model falls back to others, each once"
             yield _issue(experiment, (*place, "client", "fallback"), message)
+        hedge = model.client.hedge
+        if hedge is not None and hedge.model is not None and hedge.model not in fleet:
+            hint = did_you_mean(hedge.model, fleet) or f"models of the fleet: {', '.join(fleet)}"
+            yield _issue(experiment, (*place, "client", "hedge", "model"), f"there is no model {hedge.model!r}", hint)
         if model.provider is None:
             continue
         if model.provider not in providers:

@@ -11,6 +11,7 @@ from sim.experiment.conditions import limit_in, parse_condition
 from sim.experiment.document import Mark, Place, did_you_mean, dotted
 from sim.experiment.judged import Level, Threshold
 from sim.experiment.selectors import BadSelector, Chosen, Selector, choose, parse_selector
+from sim.fleet import reached
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.sources import processes_of
 
@@ -138,11 +139,8 @@ def _aggregation_of(chosen: Chosen) -> str:
 
 
 def _models(experiment: Experiment, pattern: Pattern) -> Iterator[str]:
-    """Yield the models that a pattern may call, those it falls back to among them."""
-    for name in pattern.all_models():
-        yield name
-        if name in experiment.spec.fleet:
-            yield from experiment.spec.fleet[name].client.fallback
+    """Yield the models that a pattern may call, also in the place of others or beside them."""
+    yield from reached(experiment.spec.fleet, pattern.all_models())
 
 
 def _all_traces(experiment: Experiment) -> bool:

@@ -1,8 +1,8 @@
 """Which limit of a fleet a pattern reaches first as more requests come, worked out from its plan and not by playing it.
 
 Each request brings so many calls, tokens and seconds of service on average, so that a limit is reached at the arrival
-rate at which what all requests bring is what the limit allows. Only first tries are counted: retries, fallbacks and
-calls that spill over come on top once something is short.
+rate at which what all requests bring is what the limit allows. Only first tries are counted: retries, fallbacks, hedges
+and calls that spill over come on top.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ class Ceiling:
 
 def first_tries(plan: Plan) -> Bools:
     """Say of each leg whether it is tried if nothing goes wrong, bool[legs]."""
-    conditions = plan.itinerary.conditions
-    return np.ones(plan.itinerary.legs, dtype=np.bool_) if conditions is None else conditions.after < 0
+    conditions, callers = plan.itinerary.conditions, plan.itinerary.callers
+    first = np.ones(plan.itinerary.legs, dtype=np.bool_) if conditions is None else conditions.after < 0
+    return first if callers is None else first & (callers.hedges < 0)
 
 
 def ceilings(

@@ -12,6 +12,7 @@ from sim.chance import Streams
 from sim.experiment.inputs import Files
 from sim.experiment.lineup import LineUp
 from sim.experiment.spec import ExperimentSpec
+from sim.fleet import reached
 from sim.outcome.ledger import Goals, Terms
 from sim.outcome.metrics import sections_for
 from sim.outcome.outcomes import Window
@@ -83,10 +84,8 @@ class Scene:
         return planner.finish(self.spec.fleet)
 
     def models_of(self, pattern: Pattern) -> tuple[str, ...]:
-        """Give the models that a pattern may call, those it falls back to among them."""
-        called = pattern.all_models()
-        instead = [other for name in called for other in self.spec.fleet[name].client.fallback]
-        return tuple(dict.fromkeys((*called, *instead)))
+        """Give the models that a pattern may call, also in the place of others or beside them."""
+        return reached(self.spec.fleet, pattern.all_models())
 
     def may_refuse(self, pattern: Pattern) -> bool:
         """Say whether some call of a pattern may be refused, fail, be given up, or wait at a limit."""

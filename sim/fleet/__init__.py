@@ -1,7 +1,7 @@
 """Floor 2: the models that answer, their prices, service times and capacity."""
 
 from sim.fleet.measured import CallRows, MeasuredCalls, MeasuredService
-from sim.fleet.model import Model, cheap_and_frontier
+from sim.fleet.model import Model, cheap_and_frontier, reached
 from sim.fleet.provider import Provider
 from sim.fleet.service import ServiceTimes, measured_tokens, service_times
 
@@ -14,5 +14,6 @@ __all__ = [
     "ServiceTimes",
     "cheap_and_frontier",
     "measured_tokens",
+    "reached",
     "service_times",
 ]

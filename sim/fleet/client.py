@@ -8,6 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from sim.columns import Floats, Ints
+from sim.fleet.breaker import Breaker
+from sim.fleet.hedge import Hedge
 from sim.schema import Spec
 from sim.units import Fraction, PositiveDurationNs, as_int64
 
@@ -51,6 +53,10 @@ class Client(Spec):
     """Retries allowed as a share of first tries, over all callers; any number where not given."""
     retry_burst: Annotated[int, Field(ge=1, le=10**6)] = 10
     """Retries that the budget holds at most, and at the start."""
+    breaker: Breaker | None = None
+    """When to leave the model alone for a while; never where not given."""
+    hedge: Hedge | None = None
+    """When to send a second call beside one that takes long; never where not given."""
     fallback: list[str] = Field(default_factory=list)
     """Models that are asked, one after the other, when all tries are used up; each by its own client's rules, and its
     answer counts as it is."""

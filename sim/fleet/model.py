@@ -47,16 +47,29 @@ class Model(Spec):
     def may_refuse(self) -> bool:
         """Say whether a call may end in anything but an answer, wait at a limit, be overtaken, or be in a batch."""
         return (
-            queue_of(self.capacity) is not None
-            or bool(queues_by_segment(self.capacity))
+            self._may_fail()
             or batching_of(self.capacity) is not None
             or self.order != "fifo"
+            or self.client.hedge is not None
+        )
+
+    def _may_fail(self) -> bool:
+        """Say whether a call may be rejected, end in an error, or be given up."""
+        return (
+            queue_of(self.capacity) is not None
+            or bool(queues_by_segment(self.capacity))
             or self.limits is not None
             or self.provider is not None
             or self.faults != Faults()
             or self.client.queue_timeout is not None
             or self.client.timeout is not None
         )
+
+    @model_validator(mode="after")
+    def _breaker_has_failures(self) -> Self:
+        if self.client.breaker is not None and not self._may_fail():
+            raise ValueError("a breaker counts failures, and no call to this model can fail; write a client.timeout")
+        return self
 
     @model_validator(mode="after")
     def _replicas_need_a_pool(self) -> Self:
@@ -73,6 +86,17 @@ class Model(Spec):
                 "a batch slows reading the prompt and decoding apart; write service: {ttft: 60ms, inter_token: 30ms}"
             )
         return self
+
+
+def reached(fleet: Mapping[str, Model], called: Sequence[str]) -> tuple[str, ...]:
+    """Give the models that may be asked where these are called: they, those they fall back to, and those of hedges.
+
+    Names that the fleet does not have are let through.
+    """
+    clients = [fleet[name].client for name in called if name in fleet]
+    asked = [*called, *(other for client in clients for other in client.fallback)]
+    hedges = (fleet[name].client.hedge for name in asked if name in fleet)
+    return tuple(dict.fromkeys((*asked, *(hedge.model for hedge in hedges if hedge is not None and hedge.model))))
 
 
 def cheap_and_frontier(fleet: Mapping[str, Model]) -> tuple[str, str]:

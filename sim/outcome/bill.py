@@ -78,18 +78,19 @@ class Billed:
 def billed(group: LegGroup, plan: Plan, answers: Answers, log: LegLog | None = None) -> Billed:
     """Say which legs of a group are billed, and for what; every answer is billed, used or not.
 
-    Where calls may be refused, `log` says what became of them. A call that the caller gave up while it was served is
-    billed whole if the server worked on, and else for its prompt and the part of the answer that was made (in a batch,
-    what could have been made alone since the first token, at most). Nothing is billed for calls that no server took and
-    for errors, as providers bill them.
+    Where calls may be refused, `log` says what became of them. A call that the caller gave up while it was served,
+    because it took too long or its hedge was first, is billed whole if the server worked on, and else for its prompt
+    and the part of the answer that was made (in a batch, what could have been made alone since the first token, at
+    most). Nothing is billed for calls that no server took and for errors, as providers bill them.
     """
     name = plan.models[group.model] if group.model >= 0 else None
     output = None if name is None else answers.output_tokens(name)[group.request]
     if log is None or log.outcome is None:
         return Billed(plan.causes(group), np.ones(len(group.leg), dtype=np.bool_), output)
     outcome = log.outcome[group.leg]
-    done, late = outcome == LegOutcome.DONE, outcome == LegOutcome.TIMED_OUT
-    cause = np.where(done, plan.causes(group), int(Cause.FAILED_TRY))
+    done, second = outcome == LegOutcome.DONE, outcome == LegOutcome.CANCELLED
+    late = (outcome == LegOutcome.TIMED_OUT) | second
+    cause = np.where(done, plan.causes(group), np.where(second, int(Cause.HEDGE), int(Cause.FAILED_TRY)))
     if name is None or output is None:
         return Billed(cause, done, None)
     if answers.fleet[name].client.cancel_on_timeout and late.any():

@@ -71,6 +71,8 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric("calls.per_request", "ratio", "lower", "calls to models per request, retries and fallbacks among them"),
     Metric("retries.per_request", "ratio", "lower", "calls per request that were made because another one failed"),
+    Metric("hedges.per_request", "ratio", "", "calls per request that were sent beside one that took long"),
+    Metric("hedges.won", "fraction", "higher", "share of these that were done before the call they were sent beside"),
     Metric(
         "models.<model>.rejected", "fraction", "lower", "share of calls that were rejected: queue full or limit reached"
     ),
@@ -84,6 +86,16 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("models.<model>.errors", "fraction", "lower", "share of calls that ended in an error or met an outage"),
     Metric("models.<model>.timed_out", "fraction", "lower", "share of calls that were given up while they were served"),
     Metric("models.<model>.abandoned", "fraction", "lower", "share of calls that were given up while they waited"),
+    Metric(
+        "models.<model>.skipped",
+        "fraction",
+        "lower",
+        "share of calls that were not made as the model's breaker was open",
+    ),
+    Metric("models.<model>.breaker_open", "fraction", "lower", "share of time in which the model's breaker was open"),
+    Metric(
+        "models.<model>.outpaced", "fraction", "lower", "share of calls given up as the other of two was done first"
+    ),
     Metric("latency.p50_ratio", "ratio", "lower", "median latency over that of a direct call to the first model"),
     Metric(
         "latency.escalated.p50_ratio",

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.columns import Ints
 from sim.engine.log import LegLog
+from sim.routing.conditions import LegOutcome
 from sim.routing.plan import LegGroup, Plan
 
 
@@ -54,7 +55,7 @@ def _queueing(plan: Plan, log: LegLog) -> Ints:
     """Sum over the stages of the queueing of the leg that ended last: the one the stage waited for.
 
     A leg that was tried because others had failed brings their waits with it. Groups come in the order of stages. Of
-    legs that end together the one further down the itinerary counts.
+    legs that end together the one further down the itinerary counts, but none that was given up for its rival.
     """
     summed = np.zeros(plan.itinerary.requests, dtype=np.int64)
     if not np.any(log.started_ns != log.joined_ns):
@@ -64,14 +65,17 @@ def _queueing(plan: Plan, log: LegLog) -> Ints:
     for group in plan.groups:
         if not group.awaited:
             continue
-        rows, leg = group.request, group.leg
+        rows, leg, in_stage = group.request, group.leg, group.stage
+        if log.outcome is not None:
+            counts = ~np.isin(log.outcome[leg], (LegOutcome.CANCELLED, LegOutcome.WITHDRAWN))
+            rows, leg, in_stage = rows[counts], leg[counts], in_stage[counts]
         own_end = log.ended_ns[leg]
         before, last = waited[rows], ended[rows]
-        onward = group.stage > stage[rows]
+        onward = in_stage > stage[rows]
         summed[rows] += np.where(onward, before, 0)
         latest = onward | (own_end >= last)
         own = log.started_ns[leg] - log.joined_ns[leg] + (before if group.retry else 0)
         waited[rows] = np.where(latest, own, before)
         ended[rows] = np.where(latest, own_end, last)
-        stage[rows] = group.stage
+        stage[rows] = in_stage
     return summed + waited

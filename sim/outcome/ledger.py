@@ -149,7 +149,7 @@ class Ledger:
             bought=self._purchases.bought,
             rates=rates_of(terms.fleet, self.models),
             model_logs=tuple(
-                spans.close(terms.fleet[name], of)
+                spans.close(terms.fleet[name], of, terms.window)
                 for name, spans, of in zip(self.models, self._spans, used, strict=True)
             ),
             replica_ns=tuple(

@@ -23,11 +23,11 @@ from sim.outcome.intervals import (
     share_interval,
     too_short,
 )
-from sim.outcome.outcomes import ALL, DURATIONS, Group, ModelLog, Outcome, names_seen
+from sim.outcome.outcomes import ALL, DURATIONS, Group, Outcome, names_seen
+from sim.outcome.refusals import pairs
 from sim.outcome.samples import Sample
-from sim.routing.conditions import LegOutcome
 from sim.routing.plan import Cause
-from sim.routing.tries import FALLBACK, UNANSWERED
+from sim.routing.tries import UNANSWERED
 
 _NS = 1e9
 _FEMTO = 1e15
@@ -36,12 +36,6 @@ _POINTS = 100.0
 _30_DAYS_S = 30 * 86_400.0
 _QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 _ESCALATED = Group("escalated")
-_REFUSALS = {
-    LegOutcome.REJECTED: "rejected",
-    LegOutcome.FAILED: "errors",
-    LegOutcome.TIMED_OUT: "timed_out",
-    LegOutcome.ABANDONED: "abandoned",
-}
 
 
 def sections_for(replications: int) -> int:
@@ -247,33 +241,11 @@ class _Measurement:
         for group in self.groups:
             if group.kind in {"segment", "task"}:
                 self._share(f"failure.rate.{group}", "failed", group)
-        requests = np.array([float(outcome.requests) for outcome in self.outcomes])
-        logs = [outcome.model_logs for outcome in self.outcomes]
-        for metric, counts in (
-            ("calls.per_request", [sum(log.calls for log in of) for of in logs]),
-            ("retries.per_request", [sum(log.retries for log in of) for of in logs]),
-        ):
-            self._pairs(
-                metric, np.array(counts, dtype=np.float64), requests, "no request was measured", sectioned=False
-            )
-        instead = np.array([float(sum(log.fallbacks for log in of)) for of in logs])
-        routes = names_seen(self.outcomes, lambda outcome: outcome.routes)
-        chance = any(route.startswith(FALLBACK) for route in routes)
-        self._share_of("fallback.rate", instead, requests, chance=chance, sectioned=False)
-        for number, model in enumerate(self.outcomes[0].models):
-            calls = np.array([float(of[number].calls) for of in logs])
-            if calls.any():
-                self._waits(model, [of[number] for of in logs], calls)
-            for outcome, name in _REFUSALS.items():
-                some = np.array([float(of[number].by_outcome[outcome]) for of in logs])
-                if calls.any():
-                    self._share_of(f"models.{model}.{name}", some, calls, chance=True, sectioned=False)
-
-    def _waits(self, model: str, logs: Sequence[ModelLog], calls: Floats) -> None:
-        """Measure how many calls to a model wait, and how long they all wait on average."""
-        waited, wait_s = (np.array(sums, dtype=np.float64) for sums in zip(*_waits(logs), strict=True))
-        self._share_of(f"models.{model}.waited", waited, calls, chance=True, sectioned=False)
-        self._pairs(f"models.{model}.wait_mean", wait_s, calls, "no call was made", sectioned=False)
+        for pair in pairs(self.outcomes):
+            if pair.share:
+                self._share_of(pair.metric, pair.some, pair.every, chance=pair.chance, sectioned=False)
+            else:
+                self._pairs(pair.metric, pair.some, pair.every, pair.reason, sectioned=False)
 
     # ---- models
 
@@ -363,11 +335,6 @@ class _Measurement:
             baseline=baseline,
             few_data=interval.few_data,
         )
-
-
-def _waits(logs: Iterable[ModelLog]) -> Iterable[tuple[float, float]]:
-    """Give the number of calls that waited and the seconds that all waited."""
-    return ((float(log.waited), log.wait_ns / _NS) for log in logs)
 
 
 def _floats(sums: Iterable[Iterable[int]]) -> Floats:

@@ -102,13 +102,16 @@ class RequestLog:
 class ModelLog:
     """What one model did in the window.
 
-    `calls` were made for the measured requests, whenever; `busy_ns` and `queued_ns` are integrated over the window;
-    `offered_ns` of service was brought by the calls that joined in it; `servers` is 0 for no limit. `by_outcome` counts
-    the calls for measured requests by `LegOutcome`, where calls may be refused; `retries` are those that followed a
-    failed try; `bounded` says that the queue cannot grow without end, because it is full at some length or those in it
-    give up. `needed_ns` is the server time that what was offered needs at least: the same, unless a batch slows it.
+    `calls` were made for the measured requests, whenever, and none is one that a breaker skipped; `busy_ns` and
+    `queued_ns` are integrated over the window; `offered_ns` of service was brought by the calls that joined in it;
+    `servers` is 0 for no limit. `by_outcome` counts the calls for measured requests by `LegOutcome`, where calls may be
+    refused; `retries` are those that followed a failed try; `bounded` says that the queue cannot grow without end,
+    because it is full at some length or those in it give up. `needed_ns` is the server time that what was offered needs
+    at least: the same, unless a batch slows it.
     Where calls may be refused, `waited` of those for measured requests waited, for `wait_ns` together, and `fallbacks`
-    gave their requests the answer in the place of a model that had failed for good.
+    gave their requests the answer in the place of a model that had failed for good. `hedges` were sent beside calls
+    that took long (-1: nothing is hedged with this model), and `hedge_wins` of them were done first; the model's
+    breaker was open for `open_ns` of the window (-1: it has none).
 
     Where replicas of so many `slots` serve in batches, within the window: `replica_ns` they were paid for, and any of
     their slots was taken for `serving_ns`; `decode_ns` from first to last token of the calls that were answered,
@@ -132,6 +135,9 @@ class ModelLog:
     waited: int = 0
     wait_ns: int = 0
     fallbacks: int = 0
+    hedges: int = -1
+    hedge_wins: int = 0
+    open_ns: int = -1
 
 
 @dataclass(frozen=True, slots=True)

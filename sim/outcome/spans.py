@@ -8,6 +8,7 @@ from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
 from sim.fleet.capacity import batching_of, needed, queue_of, replicas_of, servers_of
+from sim.outcome.breakers import failures, open_ns
 from sim.outcome.latency import first_tokens
 from sim.outcome.outcomes import ModelLog, Window
 from sim.outcome.sums import total
@@ -21,31 +22,43 @@ class Spans:
 
     def __init__(self) -> None:
         self.calls = self.busy = self.queued = self.offered = self.prefill = self.retries = 0
-        self.decode = self.decoded = self.waited = self.waits = self.fallbacks = 0
+        self.decode = self.decoded = self.waited = self.waits = self.fallbacks = self.hedge_wins = 0
+        self.hedges = -1  # nothing is hedged with this model
+        self.failed: list[Ints] = []
         self.by_outcome = np.zeros(len(LegOutcome), dtype=np.int64)
 
     def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int, *, cancels: bool) -> None:
         """Add the legs of a group; requests are measured from row `first` on."""
         joined, started, ended = (column[group.leg] for column in (log.joined_ns, log.started_ns, log.ended_ns))
-        service_ns = plan.itinerary.leg_service_ns[group.leg]
+        service_ns = brought_ns = plan.itinerary.leg_service_ns[group.leg]
         measured = int(np.searchsorted(group.request, first))
         self.calls += len(group.request) - measured
         inside = (joined >= window.start_ns) & (joined <= window.end_ns)
         if log.outcome is not None:
             outcome = log.outcome[group.leg]
             self.by_outcome += np.bincount(outcome[measured:], minlength=len(LegOutcome))
-            self.retries += len(group.request) - measured if group.retry else 0
+            made = outcome[measured:] != LegOutcome.SKIPPED
+            self.calls -= len(made) - int(made.sum())
+            self.retries += int(made.sum()) if group.retry and not group.hedge else 0
+            if group.hedge:
+                self.hedges = max(self.hedges, 0) + int(made.sum())
+                self.hedge_wins += int((outcome[measured:] == LegOutcome.DONE).sum())
             self.fallbacks += int(group.is_answer[measured:].sum()) if group.fallback else 0
             self.waited += int((started > joined)[measured:].sum())
             self.waits += total((started - joined)[measured:])
+            self.failed.append(failures(group, plan, log))
+            # who lost to a rival brought the work that was done, and none if no server had taken it
+            second = (outcome == LegOutcome.CANCELLED) & cancels | (outcome == LegOutcome.WITHDRAWN)
+            brought_ns = np.where(second, np.minimum(ended - started, service_ns), service_ns)
             if not cancels:  # the server works on although nobody waits for it
-                ended = np.where(outcome == LegOutcome.TIMED_OUT, started + service_ns, ended)
-            inside &= ~np.isin(outcome, (LegOutcome.REJECTED, LegOutcome.DENIED))
+                hung_up = np.isin(outcome, (LegOutcome.TIMED_OUT, LegOutcome.CANCELLED))
+                ended = np.where(hung_up, started + service_ns, ended)
+            inside &= ~np.isin(outcome, (LegOutcome.REJECTED, LegOutcome.DENIED, LegOutcome.SKIPPED))
             inside &= (outcome != LegOutcome.FAILED) | (ended > joined)  # one that failed at once brought no work
         self.busy += _overlap_ns(started, ended, window)
         self.queued += _overlap_ns(joined, started, window)
-        self.offered += total(service_ns * inside)
-        self.prefill += total(group.ttft_ns * inside)
+        self.offered += total(brought_ns * inside)
+        self.prefill += total(np.minimum(group.ttft_ns, brought_ns) * inside)
 
     def take(self, calls: int, busy_ns: int, queued_ns: int, offered_ns: int) -> None:
         """Add the sums of legs of which none was refused or served in a batch."""
@@ -65,9 +78,10 @@ class Spans:
         self.decode += total(times[done])
         self.decoded += total(np.maximum(tokens[group.request[row:]][done] - 1, 0))
 
-    def close(self, model: Model, usage: Usage) -> ModelLog:
+    def close(self, model: Model, usage: Usage, window: Window) -> ModelLog:
         """Give the sums of a model, whose replicas did this."""
         capacity, client = model.capacity, model.client
+        breaker, failed = client.breaker, np.concatenate((*self.failed, np.empty(0, dtype=np.int64)))
         full = queue_of(capacity) is not None
         batched = batching_of(capacity) is not None
         return ModelLog(
@@ -88,6 +102,9 @@ class Spans:
             waited=self.waited,
             wait_ns=self.waits,
             fallbacks=self.fallbacks,
+            hedges=self.hedges,
+            hedge_wins=self.hedge_wins,
+            open_ns=-1 if breaker is None else open_ns(breaker, failed, window),
         )
 
 

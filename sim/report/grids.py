@@ -48,10 +48,20 @@ FAILURES = {
     "fallback.rate": "answered by\nfallback",
     "calls.per_request": "calls per\nrequest",
     "retries.per_request": "retries per\nrequest",
+    "hedges.per_request": "hedges per\nrequest",
+    "hedges.won": "hedges\nfirst",
 }
 """Metrics of the table on requests that may fail, and their headings."""
 
-_REFUSALS = {"rejected": "rejected", "errors": "errors", "timed_out": "timed out", "abandoned": "abandoned"}
+_REFUSALS = {
+    "rejected": "rejected",
+    "errors": "errors",
+    "timed_out": "timed out",
+    "abandoned": "abandoned",
+    "skipped": "skipped",
+    "breaker_open": "breaker\nopen",
+    "outpaced": "outpaced",
+}
 _MODEL = {"utilisation": "utilisation", "in_flight": "in flight", "queue_mean": "queue", "offered_load": "offered load"}
 _RELATIVE = ("cost.saving", "quality.loss")
 _MOST_LETTERS = len(ascii_lowercase)
@@ -180,7 +190,10 @@ def failure_grid(result: RunResult, notes: Footnotes) -> Grid:
     """One row per pattern whose calls may be refused or fail: how many requests get no answer, at how many calls."""
     patterns = [pattern for pattern in result.patterns.values() if "failure.rate" in pattern.estimates]
     instead = [pattern.estimates.get("fallback.rate") for pattern in patterns]
-    shown = [metric for metric in FAILURES if metric != "fallback.rate" or any(one and one.value for one in instead)]
+    seen = {metric for pattern in patterns for metric in pattern.estimates}
+    if not any(one and one.value for one in instead):
+        seen.discard("fallback.rate")
+    shown = [metric for metric in FAILURES if metric in seen]
     rows = [
         Row((pattern.name,), tuple(notes.cell(result, pattern, metric) for metric in shown), alarm(pattern))
         for pattern in patterns
@@ -191,15 +204,17 @@ def failure_grid(result: RunResult, notes: Footnotes) -> Grid:
 
 def refusal_grid(result: RunResult, notes: Footnotes) -> Grid:
     """One row per pattern and model that refuses or fails some calls: what became of them."""
+    seen = {metric.rpartition(".")[2] for pattern in result.patterns.values() for metric in pattern.estimates}
+    shown = {metric: text for metric, text in _REFUSALS.items() if metric in seen}
     rows = []
     for pattern in result.patterns.values():
         for model in models_of(pattern.estimates):
-            metrics = [f"models.{model}.{metric}" for metric in _REFUSALS]
+            metrics = [f"models.{model}.{metric}" for metric in shown]
             if any(metric in pattern.estimates and pattern.estimates[metric].value for metric in metrics):
                 rows.append(
                     Row((pattern.name, model), tuple(notes.cell(result, pattern, metric) for metric in metrics))
                 )
-    return Grid("Calls without an answer", ("pattern", "model"), tuple(_REFUSALS.values()), rows)
+    return Grid("Calls without an answer", ("pattern", "model"), tuple(shown.values()), rows)
 
 
 def cause_grid(result: RunResult, notes: Footnotes) -> Grid:

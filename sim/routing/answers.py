@@ -27,14 +27,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """The draws of a retry: other luck for the same request."""
+    """The draws of a retry, or of the hedge of a try: other luck for the same request."""
 
     requests: Requests
     retry: int
+    hedge: bool
 
     def uniform(self, purpose: Purpose, *names: str) -> Floats:
         """Give one uniform per request."""
-        return self.requests.uniform(purpose, *names, f"retry-{self.retry}")
+        return self.requests.uniform(purpose, *names, f"{'hedge' if self.hedge else 'retry'}-{self.retry}")
 
 
 class Answers:
@@ -58,13 +59,13 @@ class Answers:
         """Give the length of the model's answer, int64."""
         return self._once(("output", model), lambda: self._output_tokens(model))
 
-    def service(self, model: str, retry: int = 0) -> ServiceTimes:
-        """Give the model's service times, at the first try or at a retry."""
-        return self._once(("service", model, str(retry)), lambda: self._service(model, retry))
+    def service(self, model: str, retry: int = 0, *, hedge: bool = False) -> ServiceTimes:
+        """Give the model's service times, at the first try or at a retry, or of its hedge."""
+        return self._once(("service", model, f"{retry} {hedge}"), lambda: self._service(model, retry, hedge=hedge))
 
-    def fails(self, model: str, retry: int = 0) -> Bools:
-        """Say whether a call to the model ends in an error, at the first try or at a retry."""
-        return self._once(("fails", model, str(retry)), lambda: self._fails(model, retry))
+    def fails(self, model: str, retry: int = 0, *, hedge: bool = False) -> Bools:
+        """Say whether a call to the model ends in an error, at the first try or at a retry, or its hedge."""
+        return self._once(("fails", model, f"{retry} {hedge}"), lambda: self._fails(model, retry, hedge=hedge))
 
     def acceptable(self, model: str) -> Bools:
         """Say whether the model's answer would be acceptable."""
@@ -101,19 +102,22 @@ class Answers:
             self._columns[key] = make()
         return cast("T", self._columns[key])
 
-    def _fails(self, model: str, retry: int) -> Bools:
-        draws = self.requests if not retry else _Again(self.requests, retry)
+    def _draws(self, retry: int, *, hedge: bool) -> Requests | _Again:
+        return _Again(self.requests, retry, hedge) if retry or hedge else self.requests
+
+    def _fails(self, model: str, retry: int, *, hedge: bool) -> Bools:
+        draws = self._draws(retry, hedge=hedge)
         return draws.uniform(Purpose.ERROR, model) < self.fleet[model].faults.error_rate
 
-    def _service(self, model: str, retry: int) -> ServiceTimes:
-        draws = self.requests if not retry else _Again(self.requests, retry)
+    def _service(self, model: str, retry: int, *, hedge: bool) -> ServiceTimes:
+        draws = self._draws(retry, hedge=hedge)
         prompt = self.requests.input_tokens - self.requests.cached_tokens
         service, rows = self.fleet[model].service, self._calls.get(model)
         times = service_times(service, draws, model, self.output_tokens(model), rows, prompt_tokens=prompt)
         law = self.fleet[model].faults.error_time
         if law is None or not self.fleet[model].faults.error_rate:
             return times
-        errors = self.fails(model, retry)
+        errors = self.fails(model, retry, hedge=hedge)
         error_ns = as_int64(law.quantile(draws.uniform(Purpose.ERROR_TIME, model)))
         return ServiceTimes(np.where(errors, error_ns, times.total_ns), np.where(errors, error_ns, times.ttft_ns))
 

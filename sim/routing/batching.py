@@ -73,13 +73,12 @@ def _plan(found: Sequence[Batching | None], end_ns: int) -> dict[str, NDArray[An
     return {"plan_station": station, "plan_at_ns": at, "plan_replicas": replicas}
 
 
-def lots(requests: Requests, model: Model, name: str, retry: int) -> Ints | int:
-    """Give what is drawn to pick a replica, int64; 0 where nothing is."""
+def lots(requests: Requests, model: Model, name: str, attempt: tuple[str, ...] = ()) -> Ints | int:
+    """Give what is drawn to pick a replica, int64, for an attempt of this name; 0 where nothing is."""
     batching = batching_of(model.capacity)
     if batching is None or Balance[batching.balance.upper()] not in _CHANCE:
         return 0
-    names = (name, str(retry)) if retry else (name,)
-    return as_int64(np.floor(requests.uniform(Purpose.BALANCE, *names) * 2**LOT_BITS))
+    return as_int64(np.floor(requests.uniform(Purpose.BALANCE, name, *attempt) * 2**LOT_BITS))
 
 
 def _in_parts(speeds: list[Floats]) -> Ints:

@@ -38,6 +38,7 @@ class Cause(IntEnum):
     VERIFICATION = 4
     JUDGE = 5
     FAILED_TRY = 6
+    HEDGE = 7
 
     @property
     def label(self) -> str:
@@ -60,8 +61,9 @@ class LegGroup:
     `request` and `leg` int64: the requests, ascending, and the rows of their legs in the itinerary; `stage` int64,
     where they stand in their requests; `ttft_ns` int64 from start to first token; `is_answer` bool, whether the user
     gets this answer. `model` is -1 for a step, `step` (into `Plan.steps`) is -1 for a model call; `awaited` says
-    whether the user waits for these legs, `retry` whether they are tried because others failed, `fallback` whether they
-    are calls to a model that is asked when the wanted one has failed for good.
+    whether the user waits for these legs, `retry` whether they are tried (or hedge one that is) because others failed,
+    `fallback` whether they are calls to a model that is asked when the wanted one has failed for good, `hedge` whether
+    they are sent beside calls that take long.
     """
 
     request: Ints
@@ -75,6 +77,7 @@ class LegGroup:
     awaited: bool
     retry: bool = False
     fallback: bool = False
+    hedge: bool = False
 
 
 @dataclass(frozen=True)
@@ -209,10 +212,12 @@ class Planner:
             raise ValueError("a call that may be refused needs a planner of tries")
         self._call(rows, model, cause, awaited=awaited)
 
-    def _call(self, rows: Ints, model: str, cause: Cause, *, awaited: bool, retry: int = 0) -> None:
-        """Add a call, or its retry with times of its own."""
+    def _call(
+        self, rows: Ints, model: str, cause: Cause, *, awaited: bool, retry: int = 0, hedge: bool = False
+    ) -> None:
+        """Add a call, or its retry or hedge with times of its own."""
         number, these = self.models.index(model), self._these(rows)
-        times = self.answers.service(model, retry)
+        times = self.answers.service(model, retry, hedge=hedge)
         total_ns = times.total_ns[these]
         self._add(
             rows,

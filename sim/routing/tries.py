@@ -21,6 +21,7 @@ from sim.fleet import Model, Provider
 from sim.fleet.capacity import queue_of
 from sim.routing.answers import Answers
 from sim.routing.batching import lots, replica_columns
+from sim.routing.calling import callers_of_plan
 from sim.routing.conditions import NO_LIMIT, NONE, Conditions, LegOutcome
 from sim.routing.lanes import Lanes
 from sim.routing.plan import Cause, LegGroup, Plan, Planner
@@ -29,6 +30,9 @@ from sim.routing.stations import lane_columns, station_columns
 
 FALLBACK = "fallback:"
 """How the routes of requests begin whose answer is that of a model asked instead."""
+
+HEDGE = "hedge:"
+"""How the routes of requests begin whose answer is that of another model, asked when the first one took long."""
 
 UNANSWERED = "unanswered"
 """Route of requests that got no answer."""
@@ -40,6 +44,7 @@ class _Try:
 
     slot: int
     after: int
+    retry: bool = False
     delay_ns: Ints | int = 0
     heeds: bool = False
     patience_ns: int = NO_LIMIT
@@ -50,6 +55,10 @@ class _Try:
     tokens: Ints | int = 0
     ends: bool = False
     stops: bool = False
+    lenient: bool = False
+    hedges: int = NONE
+    hedge_ns: int = 1
+    fallback: bool = False
     escalation: Bools | None = None
     route: int = NONE
 
@@ -131,8 +140,9 @@ def _chosen(group: LegGroup, tried: Bools, answer: Ints, number: int, one: _Try)
         stage=group.stage[tried],
         ttft_ns=group.ttft_ns[tried],
         is_answer=answer[request] == number,
-        retry=one.after >= 0,
-        fallback=one.ends,
+        retry=one.retry,
+        fallback=one.fallback,
+        hedge=one.hedges >= 0,
     )
 
 
@@ -160,7 +170,7 @@ class TryingPlanner(Planner):
         queue_most: int | Mapping[str, Ints] | None = None,
         instead: Sequence[str] = (),
     ) -> None:
-        """Add a call to `model` and all that may follow it: retries, and the models that are asked instead."""
+        """Add a call to `model` and all that may follow it: hedges, retries, and the models that are asked instead."""
         asked = (model, *instead)
         chain = (*asked, *self._fallbacks(asked[-1]))
         routes = [NONE, *(self._route_number(name) for name in instead)]
@@ -175,15 +185,34 @@ class TryingPlanner(Planner):
             most = queue_most if spills or not instead else None
             queue = most.get(name, NO_LIMIT) if isinstance(most, Mapping) else NO_LIMIT if most is None else most
             for retry in range(1 if spills else self.answers.fleet[name].client.retries + 1):
-                one = self._try_of(rows, name, retry, slot, after)
+                one = self._try_of(rows, name, retry, slot)
+                one.after, one.retry = after, after >= 0
                 one.queue_most = np.minimum(one.queue_most, queue if place < len(asked) else NO_LIMIT)
-                one.ends = place >= len(asked)
+                one.ends = one.fallback = place >= len(asked)
                 # who finds too long a queue is not to come back: the answer at hand is better than a late one
                 one.stops = queue_most is not None and not instead and place < len(asked)
+                one.lenient = most is not None and place < len(asked)
                 one.route = routes[place]
                 self._call(rows, name, cause, awaited=awaited, retry=retry)
                 self._tries.tries.append(one)
                 after = len(self._added) - 1
+                self._hedge(rows, name, one, retry, cause, awaited=awaited)
+
+    def _hedge(self, rows: Ints, name: str, one: _Try, retry: int, cause: Cause, *, awaited: bool) -> None:
+        """Add the call beside the try `one`, which was added last, if its client hedges."""
+        hedge = self.answers.fleet[name].client.hedge
+        if hedge is None:
+            return
+        other = hedge.model or name
+        rival = self._try_of(rows, other, retry, one.slot, hedge=True)
+        rival.hedges, rival.hedge_ns = len(self._added) - 1, hedge.after
+        rival.queue_most = np.minimum(rival.queue_most, one.queue_most) if other == name else rival.queue_most
+        rival.retry, rival.fallback = one.retry, one.fallback
+        rival.stops, rival.lenient = one.stops, one.lenient
+        rival.ends = one.ends or other != name
+        rival.route = one.route if other == name else self._route_number(f"{HEDGE}{other}")
+        self._call(rows, other, cause, awaited=awaited, retry=retry, hedge=True)
+        self._tries.tries.append(rival)
 
     def _fallbacks(self, model: str) -> Sequence[str]:
         return self.answers.fleet[model].client.fallback
@@ -210,9 +239,13 @@ class TryingPlanner(Planner):
     def finish(self, fleet: Mapping[str, Model]) -> Plan:
         """Put the legs in the order of the itinerary, with the conditions that they are under."""
         plan = super().finish(fleet)
-        columns = {**self._leg_columns(plan), **station_columns(fleet, self.providers, self.models)}
+        columns = self._leg_columns(plan)
+        callers = callers_of_plan(fleet, self.models, {name: columns.pop(name) for name in _OF_CALLERS})
+        columns |= station_columns(fleet, self.providers, self.models)
         conditions = Conditions(**columns, lanes=self._lanes(plan, fleet))
-        itinerary = dataclasses.replace(plan.itinerary, conditions=conditions, replicas=self._replicas(plan))
+        itinerary = dataclasses.replace(
+            plan.itinerary, conditions=conditions, replicas=self._replicas(plan), callers=callers
+        )
         return dataclasses.replace(
             plan,
             itinerary=itinerary,
@@ -231,22 +264,23 @@ class TryingPlanner(Planner):
             lane=first + np.where(end - first > 1, self.requests.segment[plan.itinerary.leg_request], 0), **columns
         )
 
-    def _try_of(self, rows: Ints, name: str, retry: int, slot: int, after: int) -> _Try:
+    def _try_of(self, rows: Ints, name: str, retry: int, slot: int, *, hedge: bool = False) -> _Try:
         model = self.answers.fleet[name]
         client, queue = model.client, queue_of(model.capacity)
+        attempt = (f"hedge-{retry}",) if hedge else (str(retry),) if retry else ()
         pause: Ints | int = 0
-        if retry:
+        if retry and not hedge:
             pause = client.backoff.pause_ns(retry, self.requests.uniform(Purpose.BACKOFF, name, str(retry)))[rows]
         return _Try(
             slot=slot,
-            after=after,
+            after=NONE,
             delay_ns=pause,
             heeds=bool(retry) and client.heed_retry_after,
             patience_ns=client.patience_ns(NO_LIMIT),
             timeout_ns=NO_LIMIT if client.timeout is None else client.timeout,
             queue_most=NO_LIMIT if queue is None else queue,
-            fails=self.answers.fails(name, retry)[rows] if model.faults.error_rate else False,
-            lot=_of(lots(self.requests, model, name, retry), rows),
+            fails=self.answers.fails(name, retry, hedge=hedge)[rows] if model.faults.error_rate else False,
+            lot=_of(lots(self.requests, model, name, attempt), rows),
             tokens=self._tokens(name)[rows],
             escalation=self._escalated[rows] if self._escalated[rows].any() else None,
         )
@@ -273,10 +307,14 @@ class TryingPlanner(Planner):
 
     def _leg_columns(self, plan: Plan) -> dict[str, NDArray[Any]]:
         legs = plan.itinerary.legs
-        columns: dict[str, NDArray[Any]] = {name: np.empty(legs, dtype=np.int64) for name in ("after", *_NUMBERS)}
+        columns: dict[str, NDArray[Any]] = {
+            name: np.empty(legs, dtype=np.int64) for name in ("after", "hedges", *_NUMBERS)
+        }
         columns |= {name: np.empty(legs, dtype=np.bool_) for name in _FLAGS}
         for group, one in zip(plan.groups, self._tries.tries, strict=True):
-            columns["after"][group.leg] = NONE if one.after < 0 else plan.groups[one.after].leg
+            for name in ("after", "hedges"):
+                of = getattr(one, name)
+                columns[name][group.leg] = NONE if of < 0 else plan.groups[of].leg
             for name in (*_NUMBERS, *_FLAGS):
                 columns[name][group.leg] = getattr(one, name)
         return columns
@@ -286,5 +324,6 @@ def _of(column: Ints | int, rows: Ints) -> Ints | int:
     return column if isinstance(column, int) else column[rows]
 
 
-_NUMBERS = ("delay_ns", "patience_ns", "timeout_ns", "queue_most", "tokens")
-_FLAGS = ("heeds", "fails", "ends", "stops")
+_NUMBERS = ("delay_ns", "patience_ns", "timeout_ns", "queue_most", "tokens", "hedge_ns")
+_FLAGS = ("heeds", "fails", "ends", "stops", "lenient")
+_OF_CALLERS = ("lenient", "hedges", "hedge_ns")

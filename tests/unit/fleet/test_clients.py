@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from sim.fleet import Model, Provider
+from sim.fleet.breaker import Breaker
 from sim.fleet.client import Backoff, Client
 from sim.fleet.faults import Faults
 from sim.fleet.limits import Limits
@@ -30,6 +31,8 @@ def model(**parts: Any) -> Model:
         (Limits, {}, "limits nothing"),
         (Limits, {"requests_per_minute": 60, "reserved_output_tokens": 100}, "tokens_per_minute, which is not given"),
         (Client, {"retry_budget": 0.1}, "retry_budget limits retries, and there are none"),
+        (Model, {**BARE, "client": {"breaker": {}}}, "no call to this model can fail"),
+        (Breaker, {"cooldown": "0s"}, "must be longer"),
         (Provider, {"faults": {"error_rate": 0.1}}, "error_rate is a model's own"),
         (
             Faults,

@@ -43,6 +43,20 @@ from sim.study.verdict import FailOn
     help="What the exit code tells of, repeatable; fail by default. inconclusive and warn are added to it; never: exit "
     "code 0 whatever is found.",
 )
+@click.option(
+    "--until-decided", is_flag=True, help="Add replications while verdicts are open, up to the budget, and keep all."
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1, max=100_000),
+    help="Most replications for --until-decided; instead of run.budget, or of ten times as many as one begins with.",
+)
+@click.option(
+    "--save-baseline",
+    is_flag=True,
+    help="Write the answer as the baseline that later checks compare with, instead of comparing: where "
+    "regression.baseline says, or results/baselines/NAME.json.",
+)
 @click.option("--workers", type=click.IntRange(min=1, max=1024), help="Cores to use; the answer does not depend on it.")
 @click.option(
     "--engine",
@@ -74,6 +88,9 @@ def command(
     seed: int | None,
     replications: int | None,
     fail_on: tuple[str, ...],
+    until_decided: bool,
+    budget: int | None,
+    save_baseline: bool,
     workers: int | None,
     engine: str,
     outputs: tuple[Path, ...],
@@ -81,16 +98,28 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Simulate EXPERIMENT and hold it against its thresholds.
+    """Simulate EXPERIMENT and hold it against its thresholds and its baseline.
 
-    Exit code 99 if one is broken, 97 if one is open and --fail-on inconclusive was given, else 0.
+    Exit code 99 if a threshold is broken, 98 if something is worse than the baseline, 97 if a verdict is open and
+    --fail-on inconclusive was given, else 0.
     """
+    if budget is not None and not until_decided:
+        raise click.UsageError("--budget says how far --until-decided may go; give both")
     with contextlib.suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: keep what is finished, as on Ctrl-C
     wanted = writers(outputs, check_writer_for)
     loaded = load(experiment, overrides).with_(seed=seed, replications=replications)
     with shown(str(experiment), wanted=not quiet and not as_json) as report:
-        found = check(loaded, workers=workers, engine=engine, progress=report, results=results)
+        found = check(
+            loaded,
+            workers=workers,
+            engine=engine,
+            progress=report,
+            results=results,
+            until_decided=until_decided,
+            budget=budget,
+            new_baseline=save_baseline,
+        )
     counted = _counted(fail_on)
     for path, write in wanted.items():
         replace_file(path, write(found, counted))

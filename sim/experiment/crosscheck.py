@@ -15,6 +15,7 @@ from sim.experiment.mean_service import service_issues
 from sim.experiment.measured import lengths_are_measured, unfit_lengths
 from sim.experiment.segment_names import idle_orders, segment_issues
 from sim.experiment.spec import MOST_REQUESTS
+from sim.experiment.targets import target_issues
 from sim.routing.dependence import out_of_reach
 from sim.routing.patterns.cascade import Cascade
 from sim.routing.patterns.least_cost_within_latency import LeastCostWithinLatency
@@ -56,6 +57,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
         *_unfit_lengths(experiment),
         *_length(experiment),
         *threshold_issues(experiment),
+        *target_issues(experiment),
     ]
 
 

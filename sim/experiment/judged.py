@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from sim.schema import Spec
+from sim.units import OpenFraction
 
 Level: TypeAlias = Literal["error", "warn", "off"]
 
@@ -25,5 +26,18 @@ class Threshold(Spec):
 Thresholds: TypeAlias = ConditionText | Threshold | list[ConditionText | Threshold]
 """One condition, or several, on one metric."""
 
-JUDGED = ("thresholds",)
+
+class Regression(Spec):
+    """A baseline, and by how much the answer may be worse."""
+
+    baseline: Annotated[str, Field(min_length=1, max_length=4096)]
+    """File that `tiercast check --save-baseline` has written; its path is relative to this file."""
+    tolerance: Annotated[dict[str, OpenFraction], Field(min_length=1)]
+    """By metric, the relative change for the worse that is let pass: `{latency.p95: 5%, cost.per_1k: 2%}`."""
+
+
+JUDGED = ("thresholds", "regression")
 """Keys of the experiment that judge its answer and leave it as it is: no part of the content hash."""
+
+NUMBERED = ("replications", "precision", "budget", "level")
+"""Keys of `run` that say how many replications there are and how they are read: each of them stays as it is."""

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 from sim.errors import InvalidInput, Issue
 from sim.experiment.crosscheck import cross_check
 from sim.experiment.document import Document, Mark, Place, child, dotted
+from sim.experiment.inputs import written_files
 from sim.experiment.issues import issues_from_validation
-from sim.experiment.judged import JUDGED
+from sim.experiment.judged import JUDGED, NUMBERED
 from sim.experiment.lineup import LineUp, line_up
 from sim.experiment.overrides import ORIGIN, places_in, set_value
 from sim.experiment.spec import ExperimentSpec
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sim.experiment.inputs import Files
+    from sim.experiment.playing import Playing
     from sim.experiment.simulate import Run
 
 _WORKLOAD = "workload"
@@ -80,13 +82,18 @@ class Experiment:
     def hash(self) -> str:
         """Content hash of what is simulated and its input files; comments, key order, thresholds do not change it."""
         content = {"resolved": self.simulated, "files": self.files}
-        text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(content)
+
+    @property
+    def plays_hash(self) -> str:
+        """Content hash of what a single replication depends on: neither how many there are, nor when to stop."""
+        resolved = self.simulated
+        run = {key: value for key, value in resolved["run"].items() if key not in NUMBERED}
+        sections = self.spec.run.replications == 1
+        return _digest({"resolved": {**resolved, "run": run}, "files": self.files, "sections": sections})
 
     def input_paths(self) -> dict[str, Path]:
         """Give the input files by the path written in the YAML."""
-        from sim.experiment.inputs import written_files  # noqa: PLC0415 - a cycle otherwise
-
         return {written: self.folder_of(place) / written for place, written in written_files(self.spec)}
 
     def folder_of(self, place: Place) -> Path:
@@ -117,12 +124,26 @@ class Experiment:
         from what it had finished. `progress` is called with (replications done, replications in all), the one in play
         counted by its share.
         """
-        from sim.experiment.places import finished_folder  # noqa: PLC0415 - as below
-        from sim.experiment.simulate import run  # noqa: PLC0415 - the engine is loaded when it is used
+        from sim.experiment.stopping import run_to_precision  # noqa: PLC0415 - the engine is loaded when it is used
 
         wanted = self.with_(seed=seed, replications=replications)
-        finished = None if results is None else finished_folder(wanted.name, wanted.hash, results)
-        return run(wanted, workers, engine, progress, finished)
+        playing = wanted.playing(workers=workers, engine=engine, progress=progress, results=results)
+        return run_to_precision(wanted, playing)
+
+    def playing(
+        self,
+        *,
+        workers: int | None = None,
+        engine: str = "auto",
+        progress: Callable[[float, int], None] | None = None,
+        results: Path | None = None,
+    ) -> Playing:
+        """Prepare to play as many replications as somebody will ask for; options are those of `run`."""
+        from sim.experiment.places import finished_folder  # noqa: PLC0415 - as below
+        from sim.experiment.playing import Playing  # noqa: PLC0415 - the engine is loaded when it is used
+
+        finished = None if results is None else finished_folder(self.name, self.plays_hash, results)
+        return Playing(self, workers=workers, engine=engine, progress=progress, finished=finished)
 
     def check(self, **options: Any) -> Any:
         """Run the experiment and hold it against its thresholds; takes what `sim.study.check.check` takes."""
@@ -194,6 +215,19 @@ def from_mapping(data: Mapping[str, Any], folder: str | Path = ".") -> Experimen
     return _checked(_with_workload(document, folders), folders)
 
 
+def from_resolved(resolved: Mapping[str, Any], folders: Mapping[str, Path], origin: Path) -> Experiment:
+    """Make an experiment from its resolved form; `folders` says, by path as written, what each input is relative to."""
+    file = str(origin)
+    data = json.loads(json.dumps(resolved))
+    by_file = {file: origin.parent, ORIGIN: Path()}
+    spec = _validated(Document(data, {}, {}, file))
+    marks: dict[Place, Mark] = {}
+    for place, written in written_files(spec):
+        marks[place] = Mark(f"{file}#{written}", 0, 0, file)
+        by_file[marks[place].file] = folders.get(written, origin.parent)
+    return _checked(Document(data, marks, {}, file), by_file)
+
+
 def _with_workload(document: Document, folders: dict[str, Path]) -> Document:
     """Put the workload file in the place of its path, with the positions of its own file."""
     written = document.data.get(_WORKLOAD) if isinstance(document.data, dict) else None
@@ -263,6 +297,11 @@ def _added_patterns(patterns: list[Any], document: Document) -> int:
     """Give the number of baselines that stand in front of the user's own patterns."""
     written = document.data.get("patterns")
     return len(patterns) - (len(written) if isinstance(written, list) else 0)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -32,7 +32,11 @@ class PatternResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The answer of one run. `window_s` is the simulated time per replication that metrics are taken over."""
+    """The answer of one run.
+
+    `window_s` is the simulated time per replication that metrics are taken over; `plays_hash` the content hash of what
+    each replication depends on, under which those that are finished are kept.
+    """
 
     experiment: str
     title: str
@@ -48,3 +52,4 @@ class RunResult:
     notes: tuple[str, ...]
     files: Mapping[str, str]
     resolved: Mapping[str, Any]
+    plays_hash: str = ""

@@ -29,6 +29,11 @@ MOST_EXACT = 1 << 18
 """Observations per pattern that are kept, in equal parts for the replications; beyond, histograms stand for them."""
 
 
+def most_exact(replications: int) -> int:
+    """Give how many observations of a pattern each of so many replications keeps."""
+    return MOST_EXACT // replications
+
+
 @dataclass(frozen=True)
 class Scene:
     """All that a replication needs: the experiment, its line-up and its input files."""
@@ -109,6 +114,6 @@ class Scene:
             window=window,
             sections=sections_for(run.replications),
             goals=Goals(run.goals.latency, run.goals.ttft),
-            most_exact=MOST_EXACT // run.replications,
+            most_exact=most_exact(run.replications),
             compared=compared,
         )

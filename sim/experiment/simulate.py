@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from sim.errors import InterruptedRun, InvalidInput, Issue
+from sim.errors import InterruptedRun
 from sim.experiment.crosscheck import warnings_of
-from sim.experiment.effort import choose_engine, choose_workers, plays_of
 from sim.experiment.finished import Finished
 from sim.experiment.replication import Replication
 from sim.experiment.result import PatternResult, RunResult
 from sim.experiment.scene import Scene
+from sim.experiment.selectors import Chosen
 from sim.experiment.summary import metric_columns
-from sim.experiment.workers import play_all
 from sim.outcome import backlog, stability
+from sim.outcome.change import Basis
+from sim.outcome.estimates import Estimate
 from sim.outcome.metrics import Measured, References, measure
-from sim.outcome.outcomes import Outcome, columns_of
+from sim.outcome.on_demand import basis_of_quantile, quantile_of
+from sim.outcome.outcomes import Group, Outcome, columns_of
 from sim.routing.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -31,31 +32,6 @@ if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
 
 _NS = 1_000_000_000
-
-
-def run(
-    experiment: Experiment,
-    workers: int | None,
-    engine: str,
-    progress: Callable[[float, int], None] | None,
-    finished: Path | None = None,
-) -> Run:
-    """Play every replication and measure; those in the folder `finished` are taken from there, and new ones added.
-
-    Raises InvalidInput if the input files hold nothing to measure.
-    """
-    scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
-    plays = plays_of(scene)
-    refusable = any(scene.may_refuse(pattern) for pattern in scene.line_up.patterns)
-    used, remark = choose_engine(engine, plays, refusable=refusable)
-    processes, threads = choose_workers(workers, plays, scene.spec.run.replications, used)
-    kept = None if finished is None else Finished(finished, experiment.hash)
-    by_replication = play_all(scene, used, (processes, threads), progress, kept)
-    if not any(outcomes[0].requests for outcomes in by_replication):
-        raise InvalidInput([Issue("no request arrived in the measured part of the run", path="run")])
-    by_pattern = [list(outcomes) for outcomes in zip(*by_replication, strict=True)]
-    names = [pattern.name for pattern in scene.line_up.patterns]
-    return Run(experiment, scene, used, dict(zip(names, by_pattern, strict=True)), remark=remark, finished=kept)
 
 
 class Run:
@@ -73,13 +49,31 @@ class Run:
         *,
         remark: str = "",
         finished: Finished | None = None,
+        level: float | None = None,
+        stopped: str = "",
     ) -> None:
         self.experiment = experiment
         self.outcomes = outcomes
         self.remark = remark
+        self.replications = len(next(iter(outcomes.values())))
+        self.level = experiment.spec.run.level if level is None else level
+        self._stopped = stopped
         self._scene = scene
         self._engine = engine
         self._finished = finished
+
+    def read(self, *, level: float | None = None, stopped: str = "") -> Run:
+        """Give the same run read at another confidence level, or with a remark on why it stopped where it did."""
+        return Run(
+            self.experiment,
+            self._scene,
+            self._engine,
+            self.outcomes,
+            remark=self.remark,
+            finished=self._finished,
+            level=self.level if level is None else level,
+            stopped=stopped or self._stopped,
+        )
 
     @contextlib.contextmanager
     def kept_if_interrupted(self) -> Iterator[None]:
@@ -102,15 +96,16 @@ class Run:
             hash=self.experiment.hash,
             seed=spec.seed,
             engine=self._engine,
-            replications=spec.run.replications,
+            replications=self.replications,
             requests=sum(outcome.requests for outcome in some),
             window_s=sum(outcome.window.length_ns for outcome in some) / _NS / len(some),
-            level=spec.run.level,
+            level=self.level,
             baseline=up.baseline,
             patterns={pattern.name: self._pattern(pattern) for pattern in up.patterns},
             notes=self.notes(),
             files=self.experiment.files,
             resolved=self.experiment.simulated,
+            plays_hash=self.experiment.plays_hash,
         )
 
     @property
@@ -147,7 +142,7 @@ class Run:
         The parts of one pattern and replication come in order of arrival, those of several patterns by turns.
         """
         wanted = [one for one in self._scene.line_up.patterns if patterns is None or one.name in patterns]
-        for replication in range(self._scene.spec.run.replications):
+        for replication in range(self.replications):
             for name, log in Replication(self._scene, replication, self._engine, wanted).logs():
                 yield name, replication, *columns_of(log)
 
@@ -157,23 +152,43 @@ class Run:
 
     def _pattern(self, pattern: Pattern) -> PatternResult:
         outcomes = self.outcomes[pattern.name]
-        measured = self._measure(pattern)
-        level, numbers = self._scene.spec.run.level, [outcome.backlog for outcome in outcomes]
-        measured.estimates.update(backlog.summed_up(numbers, level))
+        measured = self._measured[pattern.name]
+        estimates, absent = dict(measured.estimates), dict(measured.absent)
+        level, numbers = self.level, [outcome.backlog for outcome in outcomes]
+        estimates.update(backlog.summed_up(numbers, level))
         loads = stability.loads(outcomes, level)
         unstable = stability.unstable(outcomes, loads)
-        if unstable and "goodput" in measured.estimates:
-            del measured.estimates["goodput"]
-            measured.absent["goodput"] = "the system is unstable: what is answered falls ever further behind"
+        if unstable and "goodput" in estimates:
+            del estimates["goodput"]
+            absent["goodput"] = "the system is unstable: what is answered falls ever further behind"
         return PatternResult(
             name=pattern.name,
             kind=str(getattr(pattern, "kind", "")),
             status="unstable" if unstable else "ok",
-            estimates=measured.estimates,
-            absent=measured.absent,
+            estimates=estimates,
+            absent=absent,
             warnings=tuple(stability.warnings(outcomes, loads)),
             backlog=backlog.over_time(numbers, level),
         )
+
+    def estimate(self, pattern: str, chosen: Chosen) -> Estimate | None:
+        """Give the estimate of a metric, one that no report carries too; None if the run has none."""
+        if chosen.quantile is None:
+            return self.result.patterns[pattern].estimates.get(chosen.metric)
+        group = Group(chosen.group, chosen.name)
+        return quantile_of(self.outcomes[pattern], chosen.column, group, chosen.quantile, self.level)
+
+    def basis(self, pattern: str, chosen: Chosen) -> Basis | None:
+        """Give what the estimate of a metric rests on, to compare it with another run; None where there is none."""
+        if chosen.quantile is not None:
+            group = Group(chosen.group, chosen.name)
+            return basis_of_quantile(self.outcomes[pattern], chosen.column, group, chosen.quantile)
+        found = self._measured[pattern].bases.get(chosen.metric)
+        return None if found is None else found()
+
+    @cached_property
+    def _measured(self) -> dict[str, Measured]:
+        return {pattern.name: self._measure(pattern) for pattern in self._scene.line_up.patterns}
 
     def _measure(self, pattern: Pattern) -> Measured:
         up = self._scene.line_up
@@ -185,7 +200,7 @@ class Run:
             first=self._named(up.direct[ends[0]]) if ends else None,
             last=self._named(up.direct[ends[-1]]) if ends else None,
         )
-        return measure(pattern.name, self.outcomes[pattern.name], references, self._scene.spec.run.level)
+        return measure(pattern.name, self.outcomes[pattern.name], references, self.level)
 
     def _named(self, name: str) -> tuple[str, Sequence[Outcome]]:
         return name, self.outcomes[name]
@@ -193,7 +208,8 @@ class Run:
     def notes(self) -> tuple[str, ...]:
         """Give what is to be said of the whole run: what files left out, what replications share, what looks odd."""
         notes = [f"{name}: {note}" for name, trace in self._scene.inputs.traces.items() for note in trace.notes]
-        return (*notes, *self._given(), *self._scene.quality.notes, *warnings_of(self.experiment))
+        stopped = [self._stopped] if self._stopped else []
+        return (*stopped, *notes, *self._given(), *self._scene.quality.notes, *warnings_of(self.experiment))
 
     def _given(self) -> Iterator[str]:
         """Say what every replication shares, and the intervals therefore leave out."""

@@ -8,20 +8,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sim.experiment.judged import Thresholds
+from sim.experiment.judged import Regression, Thresholds
 from sim.fleet import Model, Provider
 from sim.routing.patterns import AnyPattern
 from sim.routing.patterns.pattern import PatternName
 from sim.routing.quality import Quality
 from sim.routing.signals import AnySignal
 from sim.schema import Spec
-from sim.units import DurationNs, PositiveDurationNs
+from sim.units import DurationNs, OpenFraction, PositiveDurationNs
 from sim.workload.calendar import Calendar
 from sim.workload.outcome_table import OutcomeTableSpec
 from sim.workload.workload import Workload
 
 MOST_REQUESTS: Final = 1_000_000_000
 """Most requests of one replication."""
+
+FEWEST_TO_STOP: Final = 10
+"""Fewest replications whose spread may decide whether more are needed."""
 
 MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_./:-]*$"
 ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=100)]
@@ -53,6 +56,21 @@ class Goals(Spec):
     """Latest first token."""
 
 
+class Budget(Spec):
+    """Most that may be played, whatever is known by then."""
+
+    replications: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Most replications."""
+    requests: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    """Most measured requests of one pattern, in all replications together."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.replications is None and self.requests is None:
+            raise ValueError("a budget needs replications, requests or both")
+        return self
+
+
 class Run(Spec):
     """How long, how often, and what is measured."""
 
@@ -64,6 +82,10 @@ class Run(Spec):
     """Requests that arrive before this are played but not measured; runs start empty."""
     replications: Annotated[int, Field(ge=1, le=100_000)] = 20
     """Independent repetitions, from which every interval comes."""
+    precision: Annotated[dict[str, OpenFraction], Field(min_length=1)] | None = None
+    """Half-widths to be reached, relative to their values: `{latency.p95: 3%}`. Replications are added until then."""
+    budget: Budget | None = None
+    """Where to stop adding replications (`precision`, `check --until-decided`): ten times as many if not given."""
     level: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """Confidence level of the intervals."""
     start: Annotated[str, AfterValidator(_instant)] = "2026-01-05"
@@ -79,6 +101,10 @@ class Run(Spec):
             raise ValueError("duration and requests both end the run; give one of them")
         if self.duration is not None and self.warm_up >= self.duration:
             raise ValueError("the warm-up is as long as the run; nothing would be measured")
+        if self.precision is not None and self.replications < FEWEST_TO_STOP:
+            raise ValueError(
+                f"precision needs {FEWEST_TO_STOP} replications or more to begin with: fewer tell no spread"
+            )
         return self
 
 
@@ -113,6 +139,8 @@ class ExperimentSpec(Spec):
     """Pattern that savings and losses are taken against; frontier-only where not given."""
     run: Run = Run()
     """How long, how often, and what is measured."""
+    regression: Regression | None = None
+    """What `tiercast check` compares the answer with."""
     thresholds: dict[Annotated[str, Field(max_length=300)], Thresholds] = Field(default_factory=dict)
     """What `tiercast check` asks of the answer: conditions by metric, `latency{pattern:cascade}: ['p(95)<4s']`."""
 

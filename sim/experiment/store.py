@@ -64,7 +64,7 @@ def write(result: RunResult, root: Path, requests: Iterable[RequestsPart] | None
                 new.mkdir()
                 _fill(new, result, requests)
                 durable.replace_folder(new, place, aside)
-                durable.remove_folder(finished_folder(result.experiment, result.hash, root))
+                durable.remove_folder(finished_folder(result.experiment, result.plays_hash or result.hash, root))
             finally:
                 durable.remove_folder(new)
     return place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Final
@@ -33,17 +33,19 @@ def play_all(
     workers: tuple[int, int],
     progress: Callable[[float, int], None] | None,
     finished: Finished | None = None,
+    *,
+    replications: int,
+    played: Mapping[int, list[Outcome]],
 ) -> list[list[Outcome]]:
-    """Play every replication; the outcomes stand in the order of the replications, whichever process played them.
+    """Play so many replications; the outcomes stand in their order, whichever process played them.
 
     `workers` are processes, and threads in each of them.
 
-    Those that `finished` knows are not played again, and those that are done are given to it, also when the user
+    Those in `played` are not played again, and those that are done are given to `finished`, also when the user
     interrupts. Raises InterruptedRun then, and RunError if a process dies.
     """
-    replications = scene.spec.run.replications
     report = progress or _silent
-    played = {} if finished is None else {k: v for k, v in finished.load().items() if k < replications}
+    played = dict(played)
     to_do = [replication for replication in range(replications) if replication not in played]
     report(len(played), replications)
     try:

@@ -81,8 +81,8 @@ def ratio_interval(
         return None
     value = _ratio(pairs, total)
     mean = total / len(pairs)
-    deviations = [_deviation(y, x, value) / mean for y, x in pairs]
-    found = _around(value, deviations, level)
+    deviations = [deviation(y, x, value) / mean for y, x in pairs]
+    found = around(value, deviations, level)
     if found.lower is None:
         return found
     spread = _half_width([x - mean for _, x in pairs], level)
@@ -125,9 +125,9 @@ def quantile_intervals(
     found = []
     for number, (q, centre) in enumerate(zip(shares, centres, strict=True)):
         values = [row[number] for row in by_sample]
-        around = _around(centre, [value - centre for value in values], level, _error(samples) * centre)
-        few = short or around.few_data or too_few_beyond(samples, q) or (sectioned and _dependent(values))
-        found.append(Interval(around.value, around.lower, around.upper, few_data=few))
+        bounds = around(centre, [value - centre for value in values], level, _error(samples) * centre)
+        few = short or bounds.few_data or too_few_beyond(samples, q) or (sectioned and _dependent(values))
+        found.append(Interval(bounds.value, bounds.lower, bounds.upper, few_data=few))
     return found
 
 
@@ -158,8 +158,8 @@ def quantile_ratio_interval(
     both = zip(samples, references, strict=True)
     pairs = [(quantile(one, q), quantile(other, q)) for one, other in both if len(one) and len(other)]
     above, below = _error(samples), _error(references)
-    deviations = [_deviation(y, x, value) / base for y, x in pairs]
-    found = _around(value, deviations, level, value * (above + below) / (1 - below))
+    deviations = [deviation(y, x, value) / base for y, x in pairs]
+    found = around(value, deviations, level, value * (above + below) / (1 - below))
     few = found.few_data or too_few_beyond([*samples, *references], q) or too_short(samples) or too_short(references)
     few = few or (sectioned and _dependent([y / x for y, x in pairs if x]))
     return Interval(found.value, found.lower, found.upper, few_data=few)
@@ -258,12 +258,12 @@ def _ratio(pairs: Sequence[tuple[float, float]], total: float) -> float:
     return math.fsum(y for y, _ in pairs) / total
 
 
-def _deviation(y: float, x: float, value: float) -> float:
+def deviation(y: float, x: float, value: float) -> float:
     """Return y - value * x, exactly zero where y / x is `value`."""
     return 0.0 if x and y / x == value else y - value * x
 
 
-def _around(value: float, deviations: Sequence[float], level: float, error: float = 0.0) -> Interval:
+def around(value: float, deviations: Sequence[float], level: float, error: float = 0.0) -> Interval:
     """Give the interval of a value from its deviations; `error` is what it may be off besides."""
     if len(deviations) < 2:  # noqa: PLR2004 - a spread needs two
         return Interval(value, None, None, few_data=True)
@@ -275,7 +275,7 @@ def _half_width(deviations: Sequence[float], level: float) -> float:
     """Student's t times the standard error of the mean of `deviations` about zero."""
     count = len(deviations)
     # fsum is exact: the order of replications, hence of workers, cannot change the result.
-    squares = math.fsum(deviation * deviation for deviation in deviations)
+    squares = math.fsum(apart * apart for apart in deviations)
     return student_t(count - 1, level) * math.sqrt(squares / ((count - 1) * count))
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from sim.columns import Floats
 from sim.outcome.catalogue import metric_of
+from sim.outcome.change import Basis, BasisOf, quantile_basis, ratio_basis
 from sim.outcome.estimates import Estimate
 from sim.outcome.intervals import (
     SECTIONS,
@@ -60,10 +62,11 @@ class References:
 
 @dataclass(slots=True)
 class Measured:
-    """Estimates by metric name, and for metrics without data the reason."""
+    """Estimates by metric name, for metrics without data the reason, and what estimates rest on, to compare runs."""
 
     estimates: dict[str, Estimate] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    bases: dict[str, BasisOf] = field(default_factory=dict)
 
 
 def measure(name: str, outcomes: Sequence[Outcome], references: References, level: float) -> Measured:
@@ -118,8 +121,12 @@ class _Measurement:
         sums = self._sums(DURATIONS[column], group) / _NS
         self._pairs(f"{metric}.mean", sums, counts, reason, few_data=too_short(samples))
         found = quantile_intervals(samples, tuple(_QUANTILES.values()), self.level, sectioned=self.sections > 1)
-        for number, short in enumerate(_QUANTILES):
+        for number, (short, q) in enumerate(_QUANTILES.items()):
             self._put(f"{metric}.{short}", found[number] if found else None, reason, divisor=_NS)
+            self.found.bases[f"{metric}.{short}"] = partial(self._quantile_basis, column, group, q)
+
+    def _quantile_basis(self, column: str, group: Group, q: float) -> Basis | None:
+        return quantile_basis(self._samples(self.outcomes, column, group), q)
 
     def _latency_ratios(self) -> None:
         none, reason = "no request was escalated, or the baseline takes no time", "the baseline takes no time"
@@ -302,6 +309,7 @@ class _Measurement:
         interval = ratio_interval(some, every, self.level, sectioned=sectioned and self.sections > 1)
         if interval is not None:
             interval = share_interval(interval, some.sum(), every.sum(), chance=chance)
+            self.found.bases[metric] = partial(ratio_basis, some, every, few_data=interval.few_data)
         self._put(metric, interval, "no request is in this group")
 
     def _pairs(
@@ -315,10 +323,13 @@ class _Measurement:
         sectioned: bool = True,
         few_data: bool = False,
     ) -> None:
-        interval = ratio_interval(above, below, self.level, sectioned=sectioned and self.sections > 1)
+        cut = sectioned and self.sections > 1
+        interval = ratio_interval(above, below, self.level, sectioned=cut)
         if interval is not None and few_data:
             interval = replace(interval, few_data=True)
         self._put(metric, interval, reason, baseline=baseline)
+        if interval is not None:
+            self.found.bases[metric] = partial(ratio_basis, above, below, few_data=interval.few_data)
 
     def _put(
         self, metric: str, interval: Interval | None, reason: str, *, baseline: str = "", divisor: float = 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sim.outcome.change import Basis, quantile_basis
 from sim.outcome.estimates import Estimate
 from sim.outcome.intervals import quantile_intervals
 from sim.outcome.metrics import sections_for
@@ -26,6 +27,13 @@ def quantile_of(outcomes: Sequence[Outcome], column: str, group: Group, q: float
     value, lower, upper = found[0].value, found[0].lower, found[0].upper
     bounds = [None if bound is None else bound / _NS for bound in (lower, upper)]
     return Estimate(value / _NS, bounds[0], bounds[1], "s", few_data=found[0].few_data)
+
+
+def basis_of_quantile(outcomes: Sequence[Outcome], column: str, group: Group, q: float) -> Basis | None:
+    """Give what that quantile rests on, in nanoseconds."""
+    if not _known(outcomes[0], group):
+        return None
+    return quantile_basis([sample for outcome in outcomes for sample in outcome.samples(column, group)], q)
 
 
 def _known(outcome: Outcome, group: Group) -> bool:

@@ -32,6 +32,10 @@ class Kept:
     codes: Mapping[str, NDArray[np.signedinteger]]
     cuts: Ints
 
+    def total(self) -> int:
+        """Give the number of observations."""
+        return len(next(iter(self.values.values())))
+
     def samples(self, column: str, dimension: str, codes: Sequence[int] | None) -> list[Sample]:
         """Give the observations of each section that have one of these codes; all of them for None."""
         values = np.split(self.values[column], self.cuts)
@@ -55,6 +59,10 @@ class Counted:
     counts: Mapping[tuple[str, str], Ints]
     sizes: Mapping[str, int]
     sections: int
+
+    def total(self) -> int:
+        """Give the number of observations."""
+        return int(next(iter(self.counts.values())).sum())
 
     def samples(self, column: str, dimension: str, codes: Sequence[int] | None) -> list[Sample]:
         """Give the histogram of each section of the observations that have one of these codes; all for None."""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.errors import InvalidInput, Issue
 from sim.experiment import store
 from sim.experiment.expectations import expectations
-from sim.outcome.on_demand import quantile_of
-from sim.outcome.outcomes import Group
+from sim.experiment.stopping import budget_of, looks, run_to_precision
+from sim.experiment.targets import tolerances
+from sim.study.baseline import Baseline, baseline_path, load_baseline, save_baseline
+from sim.study.regression import regressions, simultaneous
 from sim.study.thresholds import Unmatched, judged
-from sim.study.verdict import CheckResult
+from sim.study.verdict import CheckResult, Finding, Verdict
 
 if TYPE_CHECKING:
+    from sim.experiment.playing import Playing
     from sim.experiment.resolve import Experiment
-    from sim.experiment.selectors import Chosen
     from sim.experiment.simulate import Run
-    from sim.outcome.estimates import Estimate
 
 
 def check(
@@ -28,46 +29,138 @@ def check(
     engine: str = "auto",
     progress: Callable[[float, int], None] | None = None,
     results: Path | None = None,
+    until_decided: bool = False,
+    budget: int | None = None,
+    new_baseline: bool = False,
 ) -> CheckResult:
     """Run an experiment and hold it against what it promises. Where `results` is given the result is kept there.
 
-    Raises InvalidInput if there is nothing to check, or nothing in the run that a threshold is about.
+    With `until_decided` replications are added while verdicts are open, up to `budget` of them (or `run.budget`, or ten
+    times as many as one begins with). `new_baseline` writes the answer as the baseline, instead of comparing with it.
+
+    Raises InvalidInput if there is nothing to check, or nothing in the run that a promise is about.
     """
-    wanted = expectations(experiment)
-    if not wanted:
+    promises = _Promises(experiment, compare=not new_baseline)
+    if not (promises.expectations or promises.tolerances or new_baseline):
         hint = "write thresholds: {latency: ['p(95)<4s']}"
         raise InvalidInput([Issue("there is nothing to check", file=experiment.document.file, hint=hint)])
-    run = experiment.run(workers=workers, engine=engine, progress=progress, results=results)
+    playing = experiment.playing(workers=workers, engine=engine, progress=progress, results=results)
+    run = run_to_precision(experiment, playing)
+    if promises.baseline is not None:
+        promises.before = _Before(experiment, promises.baseline, playing, workers, engine)
+    if until_decided:
+        run, findings, looked = _decided(promises, playing, run, budget)
+    else:
+        findings, looked = promises.judged(run), []
     if results is not None:
         with run.kept_if_interrupted():
             store.write(run.result, results)
-    found = list(judged(run.result, wanted, _measuring(run)))
-    if unmatched := [one.issue() for one in found if isinstance(one, Unmatched)]:
-        raise InvalidInput(unmatched)
-    return CheckResult(
-        run=run.result,
-        findings=tuple(one for one in found if not isinstance(one, Unmatched)),
-        notes=tuple(_notes(experiment)),
+    notes = [*promises.notes(run), *looked]
+    if new_baseline:
+        path = baseline_path(experiment)
+        save_baseline(run, path)
+        notes.append(f"the baseline was written to {path}")
+    compared = "" if promises.baseline is None else str(promises.baseline.path)
+    return CheckResult(run=run.result, findings=tuple(findings), baseline=compared, notes=tuple(notes))
+
+
+class _Before:
+    """The baseline in play: as many replications of it as are asked for, with the seed of what is held against it."""
+
+    def __init__(
+        self, experiment: Experiment, baseline: Baseline, playing: Playing, workers: int | None, engine: str
+    ) -> None:
+        seed, replications = experiment.spec.seed, experiment.spec.run.replications
+        self._experiment = baseline.experiment.with_(seed=seed, replications=replications)
+        # Of an unchanged experiment the replications are those that are played anyway.
+        same = self._experiment.plays_hash == experiment.plays_hash
+        self._playing = playing if same else self._experiment.playing(workers=workers, engine=engine)
+        self._runs: dict[int, Run] = {}
+
+    def to(self, replications: int) -> Run:
+        """Play so many replications."""
+        if replications not in self._runs:
+            self._runs[replications] = self._playing.to(replications, self._experiment)
+        return self._runs[replications]
+
+
+class _Promises:
+    """What an experiment promises: limits, and no change for the worse against a baseline."""
+
+    def __init__(self, experiment: Experiment, *, compare: bool) -> None:
+        self.experiment = experiment
+        self.expectations = expectations(experiment)
+        self.tolerances = tolerances(experiment) if compare else []
+        self.baseline = load_baseline(baseline_path(experiment)) if self.tolerances else None
+        self.before: _Before | None = None
+
+    def judged(self, run: Run) -> list[Finding]:
+        """Give all verdicts on a run. Raises InvalidInput for promises about nothing that the run has."""
+        found: list[Finding | Unmatched | Issue] = list(judged(run.result, self.expectations, run.estimate))
+        if self.before is not None:
+            found += regressions(run, self.before.to(run.replications), self.tolerances, run.level)
+        issues = [one.issue() if isinstance(one, Unmatched) else one for one in found if not isinstance(one, Finding)]
+        if issues:
+            raise InvalidInput(issues)
+        return [one for one in found if isinstance(one, Finding)]
+
+    def notes(self, run: Run) -> Iterator[str]:
+        """Say which patterns are looked at where none is named, and how far a baseline can be compared."""
+        experiment = self.experiment
+        written = [one.place for one in self.expectations] + [one.place for one in self.tolerances]
+        added = len(experiment.line_up.patterns) - len(experiment.spec.patterns)
+        if added and experiment.spec.patterns and not all("pattern" in place for place in written):
+            names = ", ".join(pattern.name for pattern in experiment.line_up.patterns[:added])
+            yield f"promises that name no pattern are those of the patterns written in the file, not of {names}"
+        if self.before is not None and self.baseline is not None:
+            yield from _comparable(self.baseline, self.before.to(run.replications), run)
+            pairs = sum(len(target.patterns) for target in self.tolerances)
+            each = f"{100 * simultaneous(run.level, pairs):.4g} %"
+            if pairs > 1:
+                yield f"changes are told at {each} each, so that all {pairs} together keep {100 * run.level:g} %"
+
+
+def _decided(
+    promises: _Promises, playing: Playing, run: Run, budget: int | None
+) -> tuple[Run, list[Finding], list[str]]:
+    """Add replications while a verdict is open that more of them can decide; give the run, its verdicts and a note.
+
+    Whoever looks often is misled more often: each look is at the level that keeps all of them together to that of the
+    run.
+    """
+    experiment = promises.experiment
+    schedule = looks(run.replications, budget_of(experiment, run, budget))
+    level = simultaneous(run.level, len(schedule))
+    findings: list[Finding] = []
+    for number in schedule:
+        if number > run.replications:
+            run = playing.to(number, experiment.with_(replications=number))
+        findings = promises.judged(run.read(level=level))
+        if not any(one.verdict is Verdict.INCONCLUSIVE and one.more_replications is not None for one in findings):
+            break
+    note = (
+        f"--until-decided: {run.replications:,} replications, of at most {schedule[-1]:,}; verdicts are at the level "
+        f"of {100 * level:.4g} %, so that {len(schedule)} looks together keep {100 * run.level:g} %"
     )
+    return run, findings, [note]
 
 
-def _measuring(run: Run) -> Callable[[str, Chosen], Estimate | None]:
-    level = run.experiment.spec.run.level
-
-    def measure(pattern: str, chosen: Chosen) -> Estimate | None:
-        if chosen.quantile is None:
-            return run.result.patterns[pattern].estimates.get(chosen.metric)
-        group = Group(chosen.group, chosen.name)
-        return quantile_of(run.outcomes[pattern], chosen.column, group, chosen.quantile, level)
-
-    return measure
-
-
-def _notes(experiment: Experiment) -> list[str]:
-    """Say which patterns are looked at where a threshold names none."""
-    unnamed = [key for key in experiment.spec.thresholds if "pattern" not in key]
-    added = len(experiment.line_up.patterns) - len(experiment.spec.patterns)
-    if not unnamed or not added or not experiment.spec.patterns:
-        return []
-    names = ", ".join(pattern.name for pattern in experiment.line_up.patterns[:added])
-    return [f"thresholds without a pattern are those of the patterns written in the file, not of {names}"]
+def _comparable(baseline: Baseline, earlier: Run, run: Run) -> Iterator[str]:
+    """Say what else differs between a baseline and what is held against it."""
+    for written in baseline.changed_files:
+        yield f"{written} is not what it was when the baseline was written; both sides read it as it is now"
+    if missing := [name for name in earlier.outcomes if name not in run.outcomes]:
+        yield f"the baseline has patterns that are gone: {', '.join(missing)}"
+    if fresh := [name for name in run.outcomes if name not in earlier.outcomes]:
+        yield f"patterns that the baseline does not have are not compared: {', '.join(fresh)}"
+    if earlier.replications != baseline.replications or earlier.experiment.hash != baseline.experiment.hash:
+        return
+    for name, pattern in earlier.result.patterns.items():
+        for metric, found in pattern.estimates.items():
+            was = baseline.answered.get(name, {}).get(metric, found.value)
+            if was != found.value:
+                yield (
+                    f"the baseline was written by tiercast {baseline.version}, and answers otherwise now ({metric} of "
+                    f"{name} was {was:.6g}, is {found.value:.6g}); both sides are played by this version"
+                )
+                return

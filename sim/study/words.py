@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sim.outcome.estimates import Estimate
+from sim.outcome.intervals import Interval
 from sim.units import show_fraction, show_seconds, show_usd
 
 _SUFFIXES = {"points": " points", "ratio": " x", "1/s": " /s"}
@@ -30,3 +31,17 @@ def interval(found: Estimate) -> str:
 def counted(count: int, noun: str) -> str:
     """Write a count with its noun: ``1 replication``, ``20 replications``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def change_in_words(change: Interval) -> str:
+    """Write a relative change: ``+26 % [+21 %, +31 %]``, or ``unchanged``."""
+    if change.value == change.lower == change.upper == 0:
+        return "unchanged"
+    text = _signed(change.value)
+    if change.lower is None or change.upper is None:
+        return text
+    return f"{text} [{_signed(change.lower)}, {_signed(change.upper)}]"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.3g} %"

@@ -60,3 +60,35 @@ def test_an_experiment_without_thresholds_is_refused() -> None:
     assert answer.code == 2
     assert "there is nothing to check" in answer.err
     assert not Path("results").exists()
+
+
+BASE = """\
+regression:
+  baseline: base/tiny.json
+  tolerance: {cost.per_1k: 2%, latency.mean: 5%}
+"""
+
+
+def test_a_regression_is_exit_code_98_with_its_place() -> None:
+    """If a committed baseline is answered otherwise, the exit code says so, and the report where the tolerance is."""
+    Path("told.yaml").write_text(TINY + BASE, encoding="utf-8")
+    assert invoke("check", "told.yaml").code == 2
+    written = invoke("check", "told.yaml", "--save-baseline")
+    assert (written.code, Path("base/tiny.json").is_file()) == (0, True)
+    same = invoke("check", "told.yaml")
+    assert (same.code, "2 verdicts: 2 same" in same.out) == (0, True)
+    worse = invoke("check", "told.yaml", "--set", "fleet.large.service=9s", "--set", "fleet.small.service=800ms")
+    assert worse.code == 98
+    assert "(told.yaml:37:32)" in " ".join(worse.out.split())
+
+
+def test_without_a_regression_the_baseline_is_named_after_the_experiment() -> None:
+    """If no regression says where, --save-baseline writes below results/baselines."""
+    assert invoke("check", "tiny.yaml", "--save-baseline").code == 0
+    assert Path("results/baselines/tiny.json").is_file()
+
+
+def test_a_budget_alone_is_a_mistake() -> None:
+    """If --budget is given without --until-decided, it would do nothing, and is refused."""
+    write("warn")
+    assert invoke("check", "told.yaml", "--budget", "9").code == 2

@@ -123,7 +123,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     whole = summary_bytes(experiment.run(workers=1).result)
     with pytest.raises(sim.InterruptedRun, match=r"[23] of 4 replications are kept; the same command goes on"):
         experiment.run(workers=count, results=tmp_path, progress=interrupt_after(2))
-    folder = finished_folder(experiment.name, experiment.hash, tmp_path)
+    folder = finished_folder(experiment.name, experiment.plays_hash, tmp_path)
     kept = len(list(folder.iterdir()))
     assert kept >= 2
     told: list[tuple[int, int]] = []
@@ -131,7 +131,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     assert told[0] == (kept, 4)
     assert summary_bytes(again.result) == whole
     monkeypatch.setattr(workers, "_done", lambda *_: iter(()))  # a run that has all plays none
-    folder_of_all = Finished(folder, experiment.hash)
+    folder_of_all = Finished(folder, experiment.plays_hash)
     for replication in range(4):
         folder_of_all.add(replication, outcomes_of(replication))
     folder_of_all.save()

@@ -87,6 +87,26 @@ def test_nothing_to_check_is_an_error() -> None:
 def test_the_patterns_that_are_looked_at_are_named() -> None:
     """If a threshold names no pattern, a note says which patterns it leaves out."""
     assert verdicts({"latency": "p(95)<4s"}).notes == (
-        "thresholds without a pattern are those of the patterns written in the file, not of frontier-only",
+        "promises that name no pattern are those of the patterns written in the file, not of frontier-only",
     )
     assert verdicts({"latency{pattern:mine}": "p(95)<4s"}).notes == ()
+
+
+def test_replications_are_added_until_the_verdict_is_no_longer_open() -> None:
+    """If four replications cannot tell 80 % from 79 %, more are played until they can, and a note says how many."""
+    steady = {**STEADY, "thresholds": {"quality.acceptance": "value>79%"}}
+    first = check(sim.from_mapping(steady), engine="reference")
+    assert first.findings[0].verdict is Verdict.INCONCLUSIVE
+    found = check(sim.from_mapping(steady), engine="reference", until_decided=True)
+    assert found.findings[0].verdict is Verdict.PASS
+    assert 4 < found.run.replications < 40
+    assert found.notes[-1].startswith(f"--until-decided: {found.run.replications} replications, of at most 40;")
+    assert found.run.hash == sim.from_mapping(steady).with_(replications=found.run.replications).hash
+
+
+def test_the_budget_leaves_a_verdict_open() -> None:
+    """If the budget ends before the verdict is clear, it stays open."""
+    steady = {**STEADY, "thresholds": {"quality.acceptance": "value>79.9%"}}
+    found = check(sim.from_mapping(steady), engine="reference", until_decided=True, budget=6)
+    assert found.findings[0].verdict is Verdict.INCONCLUSIVE
+    assert found.run.replications == 6

@@ -29,6 +29,7 @@ VERBS = {
     "run": "Simulate an experiment and print the answer.",
     "check": "Hold an experiment against its thresholds; the exit code says it.",
     "capacity": "Find how much an experiment takes.",
+    "plan": "Find the pattern, the signals and the thresholds to route by.",
     "schema": "Print the JSON Schema of experiment files, for editors.",
     "doctor": "Check this installation.",
 }
@@ -76,6 +77,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit."""
     _fill_standard_streams()
+    # before numpy is loaded: small equations are solved faster by one thread, and to the same last digit everywhere
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, it ends in the same orderly way
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

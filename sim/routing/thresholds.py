@@ -36,6 +36,20 @@ def surety_at_share(answers: Answers, model: str, auroc: float | None, share: fl
     return _modelled(tuple(_TaskClass(*numbers) for numbers in classes), share)
 
 
+def confidence_at_share(answers: Answers, model: str, auroc: float | None, share: float) -> float:
+    """Give the same threshold as the score that production sees: a stated probability, or a measured score as it is.
+
+    Of a time without episodes: those shift what is stated and leave the order of the answers.
+    """
+    threshold = surety_at_share(answers, model, auroc, share)
+    table = answers.quality.table
+    if auroc is None and table is not None and table.models[model].confidence is not None:
+        return threshold
+    probability = normal_cdf(np.array([threshold]))
+    stated = probability if auroc is not None else answers.quality.miscalibration[model].distort(probability)
+    return float(stated[0])
+
+
 class _TaskClass(NamedTuple):
     """The answers of a model in one task class: their share, acceptance probability and AUROC."""
 

@@ -221,6 +221,8 @@ def test_commands_run(line: str, folder: Path) -> None:
     small = (
         ["--set", "run.duration=20s", "--replications", "2", "--quiet", "--workers", "1", "--engine", "reference"]
         if verb in {"run", "capacity"}
+        else ["--requests", "20000", "--replications", "2", "--quiet", "--engine", "reference"]
+        if verb == "plan"
         else []
     )
     result = CliRunner().invoke(cli, [verb, *arguments, *small])

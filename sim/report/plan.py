@@ -1,0 +1,141 @@
+"""A router plan on the terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.text import Text
+
+from sim.experiment.summary import estimate_entry, json_bytes
+from sim.report.layout import fitted
+from sim.report.naming import named
+from sim.report.numbers import plural
+from sim.report.plan_document import plan_markdown
+from sim.report.plan_tables import alternatives
+from sim.report.plan_words import computed, recommendation, remarks_of
+from sim.report.terminal import Encodable, remarks
+
+if TYPE_CHECKING:
+    from sim.study.plan.options import Option
+    from sim.study.plan.plan import RouterPlan
+
+SCHEMA = 1
+"""Version of the layout of the JSON."""
+
+
+def render_plan(found: RouterPlan, console: Console) -> None:
+    """Print the recommendation, the alternatives, and what is to be known beside."""
+    facts = f"{plural(found.searched, 'candidate')} searched, seed {found.seed}, hash {found.hash[:12]}"
+    blocks = [
+        Text(found.title, style="bold").append(f"\n{facts}", style="not bold"),
+        Text(" ".join(recommendation(found))),
+        fitted(alternatives(found), console.width),
+        remarks("In words", remarks_of(found), ""),
+        remarks("Notes", [computed(found), *found.notes], ""),
+    ]
+    spaced = [part for block in blocks for part in (block, Text(""))][:-1]
+    console.print(Encodable(Group(*spaced)), highlight=False)
+
+
+def plan_json(found: RouterPlan) -> bytes:
+    """Give all of it as one JSON object."""
+    goal = found.goal
+    return json_bytes(
+        {
+            "schema": SCHEMA,
+            "experiment": found.experiment,
+            "title": found.title,
+            "hash": found.hash,
+            "seed": found.seed,
+            "level": found.level,
+            "minimise": goal.minimise,
+            "conditions": [until.text for until in goal.conditions],
+            "utilisation": goal.utilisation,
+            "indifference": goal.indifference,
+            "baseline": found.baseline,
+            "rate_per_s": found.rate_per_s,
+            "candidates": found.searched,
+            "requests": found.requests,
+            "fresh_requests": found.fresh_requests,
+            "replications": found.replications,
+            "recommendation": recommendation(found),
+            "chosen": None if found.chosen is None else found.chosen.name,
+            "alike": list(found.alike),
+            "front": list(found.front),
+            "options": {one.name: _option(one) for one in found.options},
+            "thresholds": [_plain(one, ("model", "share", "score", "measured")) for one in found.thresholds],
+            "capacity": [
+                _plain(one, ("owner", "limit", "allowed", "offered", "used", "reached_at_per_s"))
+                for one in found.ceilings
+            ],
+            "gates": [_plain(one, _OF_WATCH) for one in found.watches],
+            "drift": _drift(found),
+            "notes": [computed(found), *found.notes],
+        }
+    )
+
+
+def writer_for_plan(path: Path) -> Callable[[RouterPlan], bytes]:
+    """Return what writes the bytes of `path`. InvalidInput naming the extensions there are."""
+    return named(path, _WRITERS)
+
+
+def _option(one: Option) -> dict[str, Any]:
+    compared = {"dearer": one.dearer, "worse": one.worse}
+    return {
+        "kind": one.kind,
+        "pattern": dict(one.settings),
+        "standing": str(one.judgement.standing),
+        "breaks": list(one.judgement.broken),
+        "status": one.status,
+        **{key: None if found is None else estimate_entry(found) for key, found in compared.items()},
+        "metrics": {name: estimate_entry(found) for name, found in one.estimates.items()},
+    }
+
+
+def _plain(one: object, names: tuple[str, ...]) -> Mapping[str, Any]:
+    return {name: getattr(one, name) for name in names}
+
+
+_OF_MONTH = ("month", "hard", "loss", "usd", "saving", "escalated")
+_OF_WATCH = (
+    "what",
+    "settings",
+    "looks_at",
+    "share",
+    "finds",
+    "threshold",
+    "false_alarm_days",
+    "delay_days",
+    "headroom",
+    "headroom_days",
+)
+
+
+def _drift(found: RouterPlan) -> dict[str, Any] | None:
+    if found.ahead is None:
+        return None
+    return {
+        "hard_tasks": list(found.ahead.hard),
+        "horizons": {
+            horizon.drift.name: {
+                **_plain(horizon.drift, ("logit", "input_growth", "output_growth")),
+                "breaks_in_month": horizon.breaks,
+                "overspends_in_month": horizon.overspends,
+                "months": [
+                    _plain(month, ("month", "hard", "loss", "usd", "saving", "escalated")) for month in horizon.months
+                ],
+            }
+            for horizon in found.ahead.horizons
+        },
+    }
+
+
+def _markdown(found: RouterPlan) -> bytes:
+    return plan_markdown(found).encode()
+
+
+_WRITERS: dict[str, Callable[[RouterPlan], bytes]] = {".json": plan_json, ".md": _markdown}

@@ -1,0 +1,86 @@
+"""Points of the search: a pattern with its rules and thresholds, and what the sample says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter
+
+from sim.routing.patterns import AnyPattern, Pattern
+
+if TYPE_CHECKING:
+    from sim.study.plan.bodies import Body
+    from sim.study.plan.fronts import Rule
+    from sim.study.plan.sample import Means
+
+KINDS: Final = ("single", "pre-route", "cascade", "pre-route + cascade", "ensemble", "split")
+"""Kinds of plans in the order of a report."""
+
+AS_WRITTEN: Final = "as written"
+"""Kind of the patterns that the experiment has, taken as they are."""
+
+_READER: Final[TypeAdapter[Pattern]] = TypeAdapter(AnyPattern)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What the sample says of a candidate, per request.
+
+    `usd` per 1,000 requests, `loss` in points against frontier-only with its standard error, `time_s` mean wait in an
+    idle system, `escalated` share; `used` is the largest share of its servers that any model needs.
+    """
+
+    usd: float
+    loss: float
+    loss_error: float
+    time_s: float
+    escalated: float
+    used: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Rules in front of a body, and what the sample says of both."""
+
+    rules: tuple[Rule, ...]
+    body: Body
+    point: Point
+
+    @property
+    def kind(self) -> str:
+        """Kind of the plan, one of `KINDS`."""
+        if not self.rules:
+            return self.body.kind
+        return "pre-route" if self.body.kind == "single" else "pre-route + cascade"
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals that its rules use."""
+        return tuple(dict.fromkeys(rule.when.signal for rule in self.rules))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that it may call."""
+        return tuple(dict.fromkeys((*(rule.to for rule in self.rules), *self.body.models)))
+
+    @property
+    def family(self) -> tuple[Any, ...]:
+        """What is left of it without thresholds: candidates of one family differ by numbers only."""
+        rules = tuple((rule.when.signal, rule.when.labels, rule.to) for rule in self.rules)
+        check, worded = getattr(self.body, "check", 0), getattr(self.body, "worded", False)
+        return (self.kind, self.body.models, rules, check, worded)
+
+    def settings(self, means: Means) -> dict[str, Any]:
+        """Give the pattern as YAML says it, without its name."""
+        found = self.body.settings(means)
+        if not self.rules:
+            return found
+        rules = [{"when": {rule.when.signal: rule.when.written()}, "to": rule.to} for rule in self.rules]
+        if found["kind"] == "single":
+            return {"kind": "pre_route", "rules": rules, "otherwise": found["model"]}
+        return {"kind": found["kind"], "rules": rules, **{key: value for key, value in found.items() if key != "kind"}}
+
+    def pattern(self, name: str, means: Means) -> Pattern:
+        """Give the pattern, ready to run."""
+        return _READER.validate_python({"name": name, **self.settings(means)})

@@ -1,0 +1,95 @@
+"""What a plan may be made of: taken from the experiment, which states models, signals, checks and reward models."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from sim.errors import InvalidInput, Issue
+from sim.experiment.document import did_you_mean
+from sim.routing.patterns.cascade import Cascade
+from sim.routing.patterns.ensemble import Ensemble
+from sim.routing.rules import BUILT_IN
+from sim.study.plan.sample import Means, usable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sim.experiment.scene import Scene
+    from sim.routing.signals import Signal
+
+MOST_MODELS: Final = 6
+"""Models that a plan is made of at most."""
+
+PROMPT_TOKENS: Final = "prompt_tokens"
+
+
+def means_of(scene: Scene, wanted: Sequence[str] | None) -> Means:
+    """Give what a plan may be made of. Raises InvalidInput for a signal that is not there.
+
+    Models stand by rising cost of a call; of more than six, those are left out that cost more and are right less often
+    than another one. Checks are those of the experiment's cascades (each once), the reward model that of its first
+    ensemble.
+    """
+    patterns = scene.spec.patterns
+    declared = {**scene.spec.signals, **{name: one for pattern in patterns for name, one in pattern.signals.items()}}
+    in_use = [name for pattern in patterns for rule in pattern.rules for name in rule.when]
+    names = [*declared, PROMPT_TOKENS, *in_use] if wanted is None else list(wanted)
+    _known(declared, names)
+    verifies = [pattern.verify for pattern in patterns if isinstance(pattern, Cascade)]
+    checks = [one for k, one in enumerate(verifies) if one not in verifies[:k]]
+    rewards = [pattern.reward_model for pattern in patterns if isinstance(pattern, Ensemble)]
+    models = _models(scene)
+    return Means(
+        models=models,
+        signals=usable(declared, names),
+        checks=tuple(checks) or (None,),
+        reward=rewards[0] if rewards else None,
+        words=tuple(word for word in ("refusal", "hedging") if _is_said(scene, word)),
+        pairs=tuple(itertools.combinations(models, 2)),
+    )
+
+
+def _is_said(scene: Scene, word: str) -> bool:
+    """Say whether some model refuses or hedges at all."""
+    wordings = getattr(scene.quality, word).values()
+    return any(wording.acceptable or wording.unacceptable for wording in wordings)
+
+
+def _known(declared: dict[str, Signal], names: Sequence[str]) -> None:
+    known = {**BUILT_IN, **declared}
+    issues = [
+        Issue(f"there is no signal {name!r}", "--signal", hint=did_you_mean(name, list(known)) or _listed(known))
+        for name in names
+        if name not in known
+    ]
+    if issues:
+        raise InvalidInput(issues)
+
+
+def _listed(names: dict[str, Signal]) -> str:
+    return f"there are: {', '.join(sorted(names))}"
+
+
+def _models(scene: Scene) -> tuple[str, ...]:
+    """Give the models by rising mean cost of a call; the frontier model is one of them, whatever it costs."""
+    answers = scene.answers(scene.requests(0, 4096))
+    requests = answers.requests
+    cost, right = dict[str, float](), dict[str, float]()
+    for name, model in scene.spec.fleet.items():
+        calls = model.price.call_nano(requests.input_tokens, requests.cached_tokens, answers.output_tokens(name))
+        cost[name] = float(calls.sum())
+        acceptance = answers.quality.acceptance[name]
+        right[name] = float(np.dot(acceptance, requests.task_shares))
+    by_cost = sorted(cost, key=lambda name: (cost[name], -right[name], name))
+    frontier = scene.line_up.frontier
+    if len(by_cost) > MOST_MODELS:
+        better = [
+            name
+            for k, name in enumerate(by_cost)
+            if name == frontier or right[name] > max((right[other] for other in by_cost[:k]), default=-1.0)
+        ]
+        by_cost = [*better[: MOST_MODELS - 1], *(name for name in better[MOST_MODELS - 1 :] if name == frontier)]
+    return tuple(by_cost)

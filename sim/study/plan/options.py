@@ -1,0 +1,143 @@
+"""Options of a plan: named patterns with what fresh requests and a play through the queues say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from sim.experiment.effort import choose_engine, choose_workers, plays_of
+from sim.experiment.lineup import line_up
+from sim.experiment.result import PatternResult
+from sim.experiment.scene import Scene
+from sim.experiment.simulate import Run
+from sim.experiment.workers import play_some
+from sim.outcome.estimates import Estimate
+from sim.study.plan.candidates import AS_WRITTEN, Candidate
+from sim.study.until import Judgement, judged
+
+if TYPE_CHECKING:
+    from sim.experiment.resolve import Experiment
+    from sim.routing.patterns import Pattern
+    from sim.study.plan.goal import Effort
+    from sim.study.plan.ledger import Ledger
+    from sim.study.plan.sample import Means
+    from sim.study.until import Until
+
+SHORTLIST_FROM: Final = 1 << 21
+"""First replication of those in which a shortlist is played; the confirming ones begin at 0, as a run does."""
+
+BASELINE: Final = "single"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A pattern with its name and kind, and the candidate it was made of (None: the experiment has it so)."""
+
+    name: str
+    kind: str
+    pattern: Pattern
+    candidate: Candidate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option, confirmed: estimates by metric, how it stands to the conditions, and how it compares with the choice.
+
+    `dearer` is the share by which it costs more than the choice and `worse` the points that it loses more, both request
+    by request; None for the choice itself and where calls may be refused.
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, Any]
+    candidate: Candidate | None
+    estimates: Mapping[str, Estimate]
+    judgement: Judgement
+    status: str
+    dearer: Estimate | None = None
+    worse: Estimate | None = None
+
+    def value(self, metric: str) -> float:
+        """Give the value of a metric; infinity where it was not measured."""
+        found = self.estimates.get(metric)
+        return float("inf") if found is None else found.value
+
+
+def named(candidate: Candidate, means: Means, name: str = "") -> Named:
+    """Name a candidate after its kind: ``best-cascade``."""
+    slug = name or f"best-{candidate.kind.replace(' + ', '-')}"
+    return Named(slug, candidate.kind, candidate.pattern(slug, means), candidate)
+
+
+def written_ones(scene: Scene) -> Iterator[Named]:
+    """Yield the patterns of the experiment, baselines among them."""
+    for pattern in scene.line_up.patterns:
+        baseline = pattern.name in scene.line_up.direct.values()
+        yield Named(pattern.name, BASELINE if baseline else AS_WRITTEN, pattern)
+
+
+def scene_of(scene: Scene, options: Sequence[Named], replications: int) -> Scene:
+    """Give the scene with these patterns in the place of the experiment's, held against frontier-only."""
+    run = scene.spec.run.model_copy(update={"replications": replications})
+    patterns = [one.pattern for one in options]
+    spec = scene.spec.model_copy(update={"patterns": patterns, "baseline": None, "run": run})
+    return Scene(spec, line_up(patterns, spec.fleet, None), scene.inputs)
+
+
+def played(experiment: Experiment, scene: Scene, effort: Effort, first: int) -> Run:
+    """Play every pattern of a scene in replications of its own."""
+    replications, plays = scene.spec.run.replications, plays_of(scene)
+    refusable = any(scene.may_refuse(pattern) for pattern in scene.line_up.patterns)
+    engine, remark = choose_engine(effort.engine, plays, refusable=refusable)
+    workers = choose_workers(effort.workers, plays, replications, engine)
+    numbers = range(first, first + replications)
+    by_number = play_some(scene, engine, workers, numbers)
+    outcomes = {
+        pattern.name: [by_number[number][place] for number in numbers]
+        for place, pattern in enumerate(scene.line_up.patterns)
+    }
+    return Run(experiment, scene, engine, outcomes, remark=remark)
+
+
+def confirmed(
+    options: Sequence[Named], run: Run, fresh: Ledger | None, untils: Sequence[Until], level: float
+) -> list[Option]:
+    """Hold options against the conditions; cost and quality are those of fresh requests where nothing is refused."""
+    found = []
+    for one in options:
+        result = run.of(one.name)
+        if fresh is not None:
+            result = _with(result, fresh.estimates(one.name))
+        requests = sum(outcome.requests for outcome in run.outcomes[one.name])
+        found.append(
+            Option(
+                name=one.name,
+                kind=one.kind,
+                settings=one.pattern.model_dump(mode="json", exclude_defaults=True, exclude_none=True),
+                candidate=one.candidate,
+                estimates=result.estimates,
+                judgement=judged(result, untils, requests, level),
+                status=result.status,
+            )
+        )
+    return found
+
+
+def compared(options: Sequence[Option], chosen: str, fresh: Ledger | None) -> list[Option]:
+    """Add to each option how it compares with the chosen one."""
+    if fresh is None:
+        return list(options)
+    return [
+        one
+        if one.name == chosen
+        else replace(one, dearer=fresh.dearer(one.name, chosen), worse=fresh.worse(one.name, chosen))
+        for one in options
+    ]
+
+
+def _with(result: PatternResult, estimates: Mapping[str, Estimate]) -> PatternResult:
+    kept = {name: found for name, found in result.estimates.items() if name not in estimates}
+    if result.estimates.get("escalation.rate") is None:
+        estimates = {name: found for name, found in estimates.items() if name != "escalation.rate"}
+    return replace(result, estimates={**kept, **estimates})

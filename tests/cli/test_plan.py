@@ -1,0 +1,91 @@
+"""`tiercast plan`: typed as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli.commands import invoke, process
+
+FEW = ("--requests", "2000", "--replications", "2", "--quiet", "--set", "run.requests=300")
+BUDGET = ("--quality-budget", "3%")
+
+
+def test_the_plan_is_told_and_written() -> None:
+    """If a plan is found, stdout recommends it in two sentences, and the document and the JSON lie in this folder."""
+    answer = invoke("plan", "tiny.yaml", *FEW, *BUDGET)
+    assert (answer.code, answer.err) == (0, "")
+    assert "Ask small first and go on to large with the " in answer.out
+    assert "This saves " in answer.out
+    document = Path("router-plan.md").read_text(encoding="utf-8")
+    headings = [line for line in document.splitlines() if line.startswith("#")]
+    assert headings == [
+        "# Router plan: tiny",
+        "## The pattern",
+        "## What to expect",
+        "## Alternatives",
+        "## Capacity",
+        "## Gates to install",
+        "## When it stops being right",
+        "## How it was computed",
+    ]
+    typed = "tiercast plan tiny.yaml --quality-budget 3% --requests 2000 --set run.requests=300 --replications 2"
+    assert f"Command: {typed}" in document
+    found = json.loads(Path("router-plan.json").read_text(encoding="utf-8"))
+    assert found["chosen"] in found["options"]
+    assert found["options"][found["chosen"]]["standing"] == "meets"
+    assert " ".join(found["recommendation"]) in " ".join(answer.out.split())
+
+
+def test_the_pattern_of_a_plan_runs() -> None:
+    """If the pattern of a plan is put into the experiment, a run of it gives the latencies that the plan expects."""
+    invoke("plan", "tiny.yaml", *FEW, *BUDGET)
+    found = json.loads(Path("router-plan.json").read_text(encoding="utf-8"))
+    chosen = found["options"][found["chosen"]]
+    Path("new.yaml").write_text(
+        Path("tiny.yaml").read_text(encoding="utf-8").partition("patterns:")[0]
+        + f"patterns: {json.dumps([chosen['pattern']])}\nrun: {{requests: 300, replications: 2}}\n",
+        encoding="utf-8",
+    )
+    run = json.loads(invoke("run", "new.yaml", "--json", "--quiet").out)["patterns"][found["chosen"]]
+    assert run["latency.p95"] == chosen["metrics"]["latency.p95"]
+
+
+def test_the_plan_is_the_same_everywhere() -> None:
+    """If other workers and the other engine make the plan, it is the same, byte by byte."""
+    arguments = ("plan", "tiny.yaml", *FEW, *BUDGET, "--until", "latency.p95<30s", "--json")
+    here = invoke(*arguments)
+    assert json.loads(here.out)["conditions"] == ["quality.loss<=3%", "latency.p95<30s"]
+    assert process(*arguments, "--workers", "2", "--engine", "compiled", PYTHONHASHSEED="2").out == here.out
+
+
+def test_nothing_that_meets_the_limits_is_no_plan() -> None:
+    """If no candidate can meet the conditions, none is recommended, and it is said what is nearest."""
+    answer = invoke("plan", "tiny.yaml", *FEW, *BUDGET, "--until", "latency.p95<10ms", "-o", "none.md")
+    assert answer.code == 0
+    assert "No plan is recommended: nothing that was looked at is sure to meet quality.loss<=3% and" in " ".join(
+        answer.out.split()
+    )
+    assert [path.name for path in Path().glob("*.md")] == ["none.md"]
+    assert "## The pattern" not in Path("none.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--quality-budget", "much"), "--quality-budget: error: 'much' is no limit of this metric"),
+        (("--quality-budget", "-1%"), "--quality-budget: error: -1% is below 0"),
+        (("--spend-cap", "5s"), "--spend-cap: error: '5s' has the wrong unit"),
+        (("--signal", "promt_tokens"), "--signal: error: there is no signal 'promt_tokens'"),
+        (("--until", "latncy.p95<4s"), "did you mean 'latency.p95'?"),
+        (("-o", "plan.csv"), "the extension names the format: .json, .md"),
+        (("--requests", "10"), "10 is not in the range"),
+    ],
+)
+def test_what_cannot_be_used_is_exit_code_2(arguments: tuple[str, ...], message: str) -> None:
+    """If the command line cannot be used, the code is 2, stderr says why, and nothing is written."""
+    answer = invoke("plan", "tiny.yaml", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+    assert [path.name for path in Path().iterdir()] == ["tiny.yaml"]

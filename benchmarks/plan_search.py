@@ -19,11 +19,12 @@ import numpy as np
 import sim
 from sim.experiment.scene import Scene
 from sim.outcome.intervals import ratio_interval
+from sim.study.plan.answer import RouterPlan
 from sim.study.plan.goal import QUICK, Goal
 from sim.study.plan.ledger import ledger
 from sim.study.plan.means import means_of
 from sim.study.plan.options import named
-from sim.study.plan.plan import RouterPlan, plan
+from sim.study.plan.plan import plan
 from sim.study.plan.sample import draw
 from sim.study.plan.search import Searcher
 

@@ -19,8 +19,8 @@ from sim.report.plan_words import computed, recommendation, remarks_of
 from sim.report.terminal import Encodable, remarks
 
 if TYPE_CHECKING:
+    from sim.study.plan.answer import RouterPlan
     from sim.study.plan.options import Option
-    from sim.study.plan.plan import RouterPlan
 
 SCHEMA = 1
 """Version of the layout of the JSON."""

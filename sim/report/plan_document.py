@@ -14,7 +14,7 @@ from sim.report.tables import grid_lines
 from sim.version import __version__
 
 if TYPE_CHECKING:
-    from sim.study.plan.plan import RouterPlan
+    from sim.study.plan.answer import RouterPlan
 
 
 _NEEDED = (

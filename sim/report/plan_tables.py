@@ -11,8 +11,8 @@ from sim.study.plan.horizon import MONTHS
 from sim.study.until import Standing
 
 if TYPE_CHECKING:
+    from sim.study.plan.answer import RouterPlan
     from sim.study.plan.options import Option
-    from sim.study.plan.plan import RouterPlan
 
 _MAIN = {
     "cost.per_1k": "cost/1k",

@@ -8,8 +8,8 @@ from sim.report.numbers import negated, plural, written
 from sim.report.plan_tables import count, days, stands, usd
 
 if TYPE_CHECKING:
+    from sim.study.plan.answer import RouterPlan
     from sim.study.plan.options import Option
-    from sim.study.plan.plan import RouterPlan
 
 _AIMS = {"cost": "the least cost", "latency": "the least P95 latency", "quality": "the fewest points lost"}
 

@@ -90,7 +90,10 @@ def played(experiment: Experiment, scene: Scene, effort: Effort, first: int) -> 
     replications, plays = scene.spec.run.replications, plays_of(scene)
     refusable = any(scene.may_refuse(pattern) for pattern in scene.line_up.patterns)
     engine, remark = choose_engine(effort.engine, plays, refusable=refusable)
-    workers = choose_workers(effort.workers, plays, replications, engine)
+    workers = choose_workers(None, plays, replications, engine)
+    if effort.workers is not None:  # no more processes than are worth their start
+        most = choose_workers(effort.workers, plays, replications, engine)
+        workers = min(workers[0], most[0]), min(workers[1], most[0] * most[1])
     numbers = range(first, first + replications)
     by_number = play_some(scene, engine, workers, numbers)
     outcomes = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sim.experiment.headroom import Ceiling, ceilings
 from sim.experiment.scene import Scene
 from sim.routing.thresholds import confidence_at_share
+from sim.study.plan.answer import RouterPlan, Threshold
 from sim.study.plan.bodies import Ladder
 from sim.study.plan.candidates import KINDS, Candidate
 from sim.study.plan.goal import LOSS, P95, PER_1K, SPEND, Effort, Goal
@@ -29,7 +30,7 @@ from sim.study.plan.options import (
 )
 from sim.study.plan.sample import CONFIRM_FROM, MOST_OF_ONE, Means, Sample, draw
 from sim.study.plan.search import MONTH_S, Found, Searcher
-from sim.study.plan.watching import Watch, watches
+from sim.study.plan.watching import watches
 from sim.study.until import Standing
 
 if TYPE_CHECKING:
@@ -40,53 +41,6 @@ _BY_TABLES: Final = (LOSS, SPEND, PER_1K)
 _AT_BUDGETS: Final = (0.25, 0.5, 2.0, 4.0)
 _PER_KIND: Final = 3
 _PILOT: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """Where a rung of the chosen cascade escalates: the share of its answers, and the score below which they lie."""
-
-    model: str
-    share: float
-    score: float
-    measured: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RouterPlan:
-    """What `tiercast plan` answers.
-
-    `chosen` is None if nothing was confirmed to meet the conditions; `options` are all that were confirmed, the best of
-    each kind, those of the experiment and some of the front. `front` are the names of options that no other one beats
-    in cost, loss and P95 at once. `alike` are the names of those that cannot be told from the choice, or differ from
-    it by less than the goal's indifference.
-    """
-
-    experiment: str
-    title: str
-    hash: str
-    seed: int
-    level: float
-    goal: Goal
-    effort: Effort
-    rate_per_s: float
-    searched: int
-    requests: int
-    fresh_requests: int
-    replications: int
-    attempts: int
-    chosen: Option | None
-    options: tuple[Option, ...]
-    front: tuple[str, ...]
-    alike: tuple[str, ...]
-    thresholds: tuple[Threshold, ...]
-    ceilings: tuple[Ceiling, ...]
-    blocks_within: tuple[int, int] | None
-    baseline: str
-    watches: tuple[Watch, ...] = ()
-    ahead: Ahead | None = None
-    notes: tuple[str, ...] = ()
-    command: str = ""
 
 
 def plan(
@@ -130,12 +84,13 @@ class _Planning:
             # 3. confirm on requests and in replications that nobody has seen
             options, fresh = self._confirmed(best, found, attempt)
             self._progress(3, 4)
-            chosen = self._choose(options, best)
+            order = self._ranked(options, best)
             attempt += 1
-            if chosen is not None or attempt == _ATTEMPTS or not best:
+            if not order or order[0].judgement.standing is Standing.MEETS or attempt == _ATTEMPTS:
                 break
             margin += self.effort.margin
         # 4. say what it means
+        chosen = next((one for one in order if one.judgement.standing is Standing.MEETS), None)
         return self._answer(sample, searcher, options, fresh, chosen=chosen, attempts=attempt)
 
     # ---- shortlist
@@ -215,16 +170,21 @@ class _Planning:
                 continue
             cheapest = min(within, key=lambda one: one.point.usd)
             key = (cheapest.rules, cheapest.body)
-            if key not in taken and cheapest.body.models != (self.scene.line_up.frontier,):
+            if key not in taken and cheapest.kind != "single":
                 taken.add(key)
                 some.append(named(cheapest, self.means, f"front-{factor * budget:g}"))
         return some
 
-    def _choose(self, options: Sequence[Option], best: Sequence[Named]) -> Option | None:
-        """Give the best by the order of the shortlist that is confirmed: confirmation only says yes or no."""
+    def _ranked(self, options: Sequence[Option], best: Sequence[Named]) -> list[Option]:
+        """Give the best of each kind in the order that search and shortlist say: confirmation only says yes or no."""
         by_name = {one.name: one for one in options}
         order = sorted((by_name[one.name] for one in best), key=self._searched)
-        return next((one for one in order if one.judgement.standing is Standing.MEETS), None)
+        if self.goal.minimise == "quality" or not order:
+            return order
+        # what is no better than another by more than the indifference is not worth its rules
+        most = self._searched(order[0])[0] * (1 + self.goal.indifference)
+        near = [one for one in order if self._searched(one)[0] <= most]
+        return [*sorted(near, key=_parts), *order[len(near) :]]
 
     def _searched(self, option: Option) -> tuple[float, float]:
         """Give what the search (and, of times, the play) said of the objective: nothing that the confirmation adds."""
@@ -371,6 +331,11 @@ class _Planning:
         return found
 
 
+def _parts(option: Option) -> int:
+    """Give of how many rules and models an option is made."""
+    return 0 if option.candidate is None else len(option.candidate.rules) + len(option.candidate.models)
+
+
 def _undominated(options: Sequence[Option]) -> list[str]:
     """Name the options that no other one beats in cost, loss and P95."""
 
@@ -391,6 +356,3 @@ def _undominated(options: Sequence[Option]) -> list[str]:
 def _silent(done: float, total: int) -> None:
     """Report progress to nobody."""
     del done, total
-
-
-__all__: Sequence[str] = ("Effort", "Goal", "RouterPlan", "Threshold", "plan")

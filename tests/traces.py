@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from naive import itinerary_of
 from naive_conditions import conditional, with_callers
+from naive_replicas import with_replicas
 
-from sim.engine import LegLog
+from sim.engine import ENGINES, LegLog
 from sim.routing.callers import LEG_COLUMNS as CALLER_COLUMNS
 from sim.routing.callers import SHARED_COLUMNS as SHARED_CALLER_COLUMNS
 from sim.routing.conditions import LEG_COLUMNS, LegOutcome
 from sim.routing.itinerary import Itinerary
+from sim.routing.replicas import Usage
 
 DONE, FAILED, TIMED_OUT = LegOutcome.DONE, LegOutcome.FAILED, LegOutcome.TIMED_OUT
 ABANDONED, REJECTED, DENIED = LegOutcome.ABANDONED, LegOutcome.REJECTED, LegOutcome.DENIED
@@ -63,3 +65,18 @@ def rows(log: LegLog) -> list[Row]:
     assert log.outcome.dtype == np.int8
     columns = (log.joined_ns, log.started_ns, log.ended_ns, log.outcome)
     return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def played(
+    engine: str, requests: list[tuple[int, list[Any]]], slots: int, shared: dict[str, Any] | None = None, **columns: Any
+) -> tuple[LegLog, Usage]:
+    """Play requests at one station with replicas; give the log, and what replicas did."""
+    plan = laid_out([0], *requests, **(shared or {}))
+    player = ENGINES[engine]()
+    (log,) = player.advance(with_replicas(plan, [slots], **columns), None)
+    return log, player.usage()[0]
+
+
+def singles(*times: tuple[int, int], **columns: Any) -> list[tuple[int, list[Any]]]:
+    """Write requests of one call each: (arrival, service)."""
+    return [(arrival, [[call(0, service, **columns)]]) for arrival, service in times]

@@ -406,3 +406,20 @@ def test_a_limit_on_one_segment_spares_the_other() -> None:
     assert found["failure.rate.segment.enterprise"].value == 0
     assert 0.3 < found["failure.rate.segment.free"].value < 0.5
     assert max(waits("limit")) < 1
+
+
+@pytest.mark.parametrize("replicas", [2, 3])
+def test_own_replicas_cost_by_the_hour_and_batches_slow_their_calls(replicas: int) -> None:
+    """Replicas are set from outside and paid for all the time; the more calls on each, the more time a token takes."""
+    settings = ("run.duration=6m", "run.replications=1", f"fleet.cheap.capacity.batching.replicas={replicas}")
+    found = load("self-hosted-cheap", *settings).run(workers=1).result.patterns["cheap-only"]
+    value = {name: estimate.value for name, estimate in found.estimates.items()}
+    assert found.status == "ok"
+    assert value["cost.total"] == pytest.approx(
+        replicas * 20 * 5 / 60, abs=0.5e-9
+    )  # replicas are billed in nano-dollars
+    assert value["models.cheap.replicas"] == replicas
+    low, high = {2: (0.035, 0.045), 3: (0.032, 0.037)}[replicas]  # 30 ms alone, 50.5 ms at 64 calls
+    assert low < value["models.cheap.inter_token"] < high
+    together = replicas * value["models.cheap.batch"]  # while any serve; here they nearly always do
+    assert value["models.cheap.in_flight"] <= together * (1 + 1e-12) < replicas * 32

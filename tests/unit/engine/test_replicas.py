@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from naive_replicas import with_replicas
-from traces import ABANDONED, DONE, REJECTED, TIMED_OUT, call, laid_out, rows
+from traces import ABANDONED, DONE, REJECTED, TIMED_OUT, call, played, rows, singles
 
-from sim.engine import ENGINES, LegLog
+from sim.engine import ENGINES
 from sim.routing.replicas import FULL_SPEED, HALF_BITS, Balance, Usage
 
 HALF, THIRD = FULL_SPEED // 2, FULL_SPEED // 3
 
 on_every_engine = pytest.mark.parametrize("engine", list(ENGINES))
-
-
-def played(
-    engine: str, requests: list[tuple[int, list[Any]]], slots: int, shared: dict[str, Any] | None = None, **columns: Any
-) -> tuple[LegLog, Usage]:
-    """Play requests at one station with replicas; give the log, and what replicas did."""
-    plan = laid_out([0], *requests, **(shared or {}))
-    player = ENGINES[engine]()
-    (log,) = player.advance(with_replicas(plan, [slots], **columns), None)
-    return log, player.usage()[0]
-
-
-def singles(*times: tuple[int, int], **columns: Any) -> list[tuple[int, list[Any]]]:
-    """Write requests of one call each: (arrival, service)."""
-    return [(arrival, [[call(0, service, **columns)]]) for arrival, service in times]
 
 
 @on_every_engine

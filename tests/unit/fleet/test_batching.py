@@ -10,12 +10,16 @@ import pytest
 from pydantic import ValidationError
 
 from sim.fleet import Model
+from sim.fleet.autoscale import Schedule
 from sim.fleet.batching import Batching
 from sim.fleet.batching_presets import BATCHES, PRESETS
 from sim.fleet.capacity import batching_of, needed, queue_of, replicas_of, servers_of
 
 MEASURED = Path(__file__).resolve().parents[4] / "shared" / "data" / "splitwise_perf_model.parquet"
 BARE: dict[str, Any] = {"price": {"replica_hour_usd": 20.0}, "service": {"ttft": "60ms", "inter_token": "30ms"}}
+
+
+FIT: dict[str, Any] = {"slots": 8, "speed": {"8": 0.5}}
 
 
 def model(batching: dict[str, Any], **parts: Any) -> Model:
@@ -37,6 +41,27 @@ def model(batching: dict[str, Any], **parts: Any) -> Model:
         ({"slots": 8, "speed": {"eight": 0.5}}, "pattern"),
         ({"slots": 8, "speed": {}}, "at least 1 item"),
         ({"slots": 8, "speed": {"8": 0.0}}, "greater than 0"),
+        ({"slots": 8, "speed": {"8": 0.5}, "queue": 5, "queue_by_segment": {"free": 5}}, "free does nothing"),
+        ({**FIT, "autoscale": {}}, "utilisation"),
+        ({**FIT, "autoscale": {"utilisation": 1.5, "most": 4}}, "less than or equal to 1"),
+        ({**FIT, "autoscale": {"utilisation": 0.7}}, "most"),
+        ({**FIT, "autoscale": {"utilisation": 0.7, "least": 5, "most": 4}}, "least 5 is above most 4"),
+        ({**FIT, "autoscale": {"utilisation": 0.7, "most": 4, "every": "2h"}}, "an hour at most"),
+        (
+            {**FIT, "autoscale": {"utilisation": 0.7, "least": 2, "most": 4}},
+            "is 1, and autoscale keeps them from 2 to 4",
+        ),
+        ({**FIT, "autoscale": {"schedule": []}}, "at least 1 item"),
+        ({**FIT, "autoscale": {"schedule": [{"at": "1h", "replicas": 0}]}}, "greater than or equal to 1"),
+        (
+            {**FIT, "autoscale": {"schedule": [{"at": "2h", "replicas": 2}, {"at": "2h", "replicas": 3}]}},
+            "times of a schedule must rise",
+        ),
+        (
+            {**FIT, "autoscale": {"schedule": [{"at": "2h", "replicas": 2}], "repeat": "2h"}},
+            "repeats after 2h must end before",
+        ),
+        ({**FIT, "autoscale": {"schedule": [{"at": "2h", "replicas": 2}], "cooldown": "2h"}}, "Extra inputs"),
         ({"slots": 1024, "replicas": 1000, "speed": {"1024": 0.1}}, "1,024,000 slots in all are too many"),
     ],
 )
@@ -84,6 +109,18 @@ def test_full_batches_need_the_least_time() -> None:
     assert batching.least_replica_time(1.0, 0.0) == pytest.approx(1.0)
     assert needed(model({"slots": 4, "speed": {"4": 0.8}}).capacity, 1.0, 9.0) == pytest.approx(12.0)
     assert needed("unlimited", 1.0, 9.0) == 9.0
+
+
+def test_schedules_repeat_until_the_end() -> None:
+    """If a schedule of a day repeats, its times come again every day until the run ends."""
+    day = {"schedule": [{"at": "8h", "replicas": 6}, {"at": "20h", "replicas": 2}]}
+    hour = 3_600 * 10**9
+    once, daily = (Batching(**FIT, replicas=4, autoscale=day | more) for more in ({}, {"repeat": "24h"}))
+    assert isinstance(once.autoscale, Schedule)
+    assert isinstance(daily.autoscale, Schedule)
+    assert once.autoscale.times(30 * hour) == [(8 * hour, 6), (20 * hour, 2)]
+    assert [(at // hour, n) for at, n in daily.autoscale.times(30 * hour)] == [(8, 6), (20, 2), (32, 6), (44, 2)]
+    assert (once.most_replicas(), servers_of(model({**FIT, "autoscale": day}).capacity)) == (6, 48)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -10,8 +10,9 @@ import sim
 from sim.experiment.simulate import Run
 
 
-def run(capacity: dict[str, int], **changes: Any) -> Run:
+def run(capacity: dict[str, Any], **changes: Any) -> Run:
     """Send a call every 100 s for two hours to a self-hosted model at $2.50 per replica-hour and $0.01 per call."""
+    service = {"ttft": "600ms", "inter_token": "2ms"} if "batching" in capacity else "1s"
     return sim.from_mapping(
         {
             "version": 1,
@@ -24,7 +25,7 @@ def run(capacity: dict[str, int], **changes: Any) -> Run:
                 "own": {
                     "tier": "cheap",
                     "price": {"replica_hour_usd": 2.5, "per_call_usd": 0.01},
-                    "service": "1s",
+                    "service": service,
                     "capacity": capacity,
                 },
                 "hosted": {"tier": "frontier", "price": {"per_call_usd": 0.5}, "service": "2s"},
@@ -46,6 +47,37 @@ def test_every_replica_is_paid_for_every_hour(capacity: dict[str, int], replicas
     found = run(capacity, replications=replications).result.patterns["ours"].estimates
     assert found["cost.total"].value == pytest.approx(replicas * 2 * 2.5 + 72 * 0.01, rel=1e-12)
     assert found["cost.cause.replicas.per_1k"].value == pytest.approx(replicas * 2 * 2.5 / 72 * 1000, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("batching", "hours"),
+    [
+        ({"replicas": 3}, 6.0),
+        # two more for half an hour, which take a minute to start and are idle when they are to go
+        (
+            {"autoscale": {"schedule": [{"at": "30m", "replicas": 3}, {"at": "1h", "replicas": 1}], "startup": "1m"}},
+            3.0,
+        ),
+        # a call of a second every 100 s asks for a hundredth of a replica: all but one go when it is first looked
+        ({"replicas": 4, "autoscale": {"utilisation": 0.5, "most": 4, "every": "10m", "cooldown": "10m"}}, 2.5),
+    ],
+)
+def test_replicas_are_paid_for_as_long_as_they_run(batching: dict[str, Any], hours: float) -> None:
+    """If replicas come and go, each costs its hourly price from its start until it is down, idle or not."""
+    outcome = run({"batching": {"slots": 2, "speed": {"2": 0.8}, **batching}})
+    found = outcome.result.patterns["ours"].estimates
+    assert found["cost.total"].value == pytest.approx(hours * 2.5 + 72 * 0.01, rel=1e-12)
+    assert found["models.own.replicas"].value == pytest.approx(hours / 2, rel=1e-12)
+
+
+def test_what_batches_do_is_measured() -> None:
+    """If calls are alone, a batch is one call, tokens come at the pace of the service, and slots are mostly idle."""
+    found = run({"batching": {"slots": 2, "replicas": 3, "speed": {"2": 0.8}}}).result.patterns["ours"].estimates
+    assert found["models.own.batch"].value == 1
+    assert found["models.own.inter_token"].value == pytest.approx(0.002, rel=1e-9)
+    assert found["ttft.p50"].value == pytest.approx(0.6, rel=1e-9)
+    assert found["models.own.in_flight"].value == pytest.approx(72 * 0.998 / 7200, rel=1e-9)
+    assert found["models.own.utilisation"].value == pytest.approx(72 * 0.998 / 7200 / 6, rel=1e-9)
 
 
 def test_the_warm_up_is_not_billed() -> None:

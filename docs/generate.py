@@ -86,7 +86,15 @@ def cli_page() -> str:
             inner = click.Context(command, info_name=verb, parent=context)
             parts += [f"## tiercast {verb}\n\n", f"{prose(command.help or '')}\n\n", _usage(command, inner)]
             parts += [_options(command, inner)]
+            parts += list(_verbs_of(command, inner))
     return "".join(parts)
+
+
+def _verbs_of(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Yield the parts of the verbs of a verb."""
+    for name, inner in command.commands.items() if isinstance(command, click.Group) else ():
+        own = click.Context(inner, info_name=name, parent=context)
+        yield f"### {own.command_path}\n\n{prose(inner.help or '')}\n\n{_usage(inner, own)}{_options(inner, own)}"
 
 
 _STREAMS = """stdout is the answer and nothing else; progress and errors go to stderr. `COLUMNS` sets the width of the

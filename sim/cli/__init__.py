@@ -30,6 +30,7 @@ VERBS = {
     "check": "Hold an experiment against its thresholds; the exit code says it.",
     "capacity": "Find how much an experiment takes.",
     "plan": "Find the pattern, the signals and the thresholds to route by.",
+    "fit": "Learn thresholds and the worth of routers from labelled data.",
     "schema": "Print the JSON Schema of experiment files, for editors.",
     "doctor": "Check this installation.",
 }

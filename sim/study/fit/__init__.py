@@ -1,0 +1,1 @@
+"""Numbers from labelled data: what a score is worth, and where its threshold belongs."""

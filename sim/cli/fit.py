@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from sim.cli.answer import Verb, answering, say
+from sim.cli.answer import Verb, say
 from sim.cli.outputs import output_option, writers
 from sim.cli.paper import drawn
 from sim.errors import InvalidInput, Issue
@@ -35,15 +35,8 @@ if TYPE_CHECKING:
 _LINES = (".jsonl", ".ndjson", ".jsonl.gz")
 
 
-class _Group(click.Group):
+class _Group(Verb, click.Group):
     """A verb with verbs of its own."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
-    ) -> click.Context:
-        """Read the arguments; ``--help`` answers and leaves."""
-        with answering():
-            return super().make_context(info_name, args, parent, **extra)
 
 
 @click.group("fit", cls=_Group)

@@ -73,6 +73,7 @@ def plan_json(found: RouterPlan) -> bytes:
             ],
             "gates": [_plain(one, _OF_WATCH) for one in found.watches],
             "drift": _drift(found),
+            "sensitivity": _sensitivity(found),
             "notes": [computed(found), *found.notes],
         }
     )
@@ -131,6 +132,25 @@ def _drift(found: RouterPlan) -> dict[str, Any] | None:
             }
             for horizon in found.ahead.horizons
         },
+    }
+
+
+def _sensitivity(found: RouterPlan) -> dict[str, Any] | None:
+    if found.tornado is None:
+        return None
+    ends = ("words", "usd", "loss", "best", "best_usd")
+    return {
+        **_plain(found.tornado, ("point_usd", "usd", "loss")),
+        "assumptions": [
+            {
+                "name": one.name,
+                "low": _plain(one.low, ends),
+                "high": _plain(one.high, ends),
+                **_plain(one, ("flips_at", "flips_to")),
+                "worth_usd_per_30d": one.worth,
+            }
+            for one in found.tornado.entries
+        ],
     }
 
 

@@ -125,6 +125,30 @@ def gates(found: RouterPlan) -> Grid:
     return Grid("Gates", ("gate", "watches"), headings, rows)
 
 
+def tornado(found: RouterPlan) -> Grid:
+    """Give what becomes of the plan where an assumption is off, and where another kind would be better."""
+    rows = []
+    for one in () if found.tornado is None else found.tornado.entries:
+        ends = [Written(f"{usd(end.usd)}, {end.loss:.2f}") for end in (one.low, one.high)]
+        flips = f"{one.flips_at}: {one.flips_to}" if one.flips_at else ABSENT
+        worth = ABSENT if one.worth is None else f"${one.worth:,.0f}"
+        rows.append(
+            Row(
+                (one.name,),
+                (Written(one.low.words), ends[0], Written(one.high.words), ends[1], Written(flips), Written(worth)),
+            )
+        )
+    headings = (
+        "low",
+        "cost/1k,\nloss then",
+        "high",
+        "cost/1k,\nloss then",
+        "another kind\nis better from",
+        "worth knowing\n(30 days)",
+    )
+    return Grid("What would change the decision", ("assumption",), headings, rows)
+
+
 def days(count: float) -> str:
     """Write a number of days; beyond ten years it is never."""
     return "never" if count > 3650 else f"{count:.3g} d"  # noqa: PLR2004 - ten years

@@ -161,7 +161,14 @@ def _points(value: float) -> str:
 
 def remarks_of(found: RouterPlan) -> list[str]:
     """Say what is to be known beside the recommendation."""
-    lines = [*_alike(found), *_blind(found), *_certainty(found), *_drift(found), *_watching(found)]
+    lines = [
+        *_alike(found),
+        *_blind(found),
+        *_certainty(found),
+        *_sensitive(found),
+        *_drift(found),
+        *_watching(found),
+    ]
     return [f"{line[0].upper()}{line[1:]}" for line in lines]
 
 
@@ -195,6 +202,26 @@ def _certainty(found: RouterPlan) -> list[str]:
     seeds = f"{of} fresh seeds of {found.fresh_requests // of:,} requests"
     text = f"the loss is {_points(loss.value)} points {interval} over {seeds}"
     return [f"{text}; {within} of them keep to the budget each by itself."]
+
+
+def _sensitive(found: RouterPlan) -> list[str]:
+    """Say which assumptions flip the choice, and which one is worth measuring better."""
+    if found.tornado is None or found.chosen is None or not found.tornado.entries:
+        return []
+    entries = found.tornado.entries
+    flips = [f"{one.name} {one.flips_at} ({one.flips_to})" for one in entries if one.flips_at]
+    kind = found.chosen.kind
+    better = f"another kind than {kind} better by more than the indifference"
+    lines = [
+        f"{better}, thresholds set anew: {listed(flips)}."
+        if flips
+        else f"none of {len(entries)} assumptions, moved by three times its range, makes {better}, thresholds set anew."
+    ]
+    best = max(entries, key=lambda one: one.worth or 0.0)
+    if best.worth and found.tornado.point_usd is not None:
+        price = f"a point of quality costs {usd(found.tornado.point_usd)} per 1,000 requests here"
+        lines.append(f"{price}; at that price knowing the {best.name} for sure is worth ${best.worth:,.0f} in 30 days.")
+    return lines
 
 
 def _drift(found: RouterPlan) -> list[str]:

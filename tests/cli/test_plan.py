@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli.commands import invoke, process
 
-FEW = ("--requests", "6000", "--replications", "2", "--quiet", "--set", "run.requests=300")
+FEW = ("--requests", "6000", "--replications", "2", "--quiet", "--set", "run.requests=500")
 BUDGET = ("--quality-budget", "3%")
 
 
@@ -28,9 +28,10 @@ def test_the_plan_is_told_and_written() -> None:
         "## Capacity",
         "## Gates to install",
         "## When it stops being right",
+        "## What would change the decision",
         "## How it was computed",
     ]
-    typed = "tiercast plan tiny.yaml --quality-budget 3% --requests 6000 --set run.requests=300 --replications 2"
+    typed = "tiercast plan tiny.yaml --quality-budget 3% --requests 6000 --set run.requests=500 --replications 2"
     assert f"Command: {typed}" in document
     found = json.loads(Path("router-plan.json").read_text(encoding="utf-8"))
     assert found["chosen"] in found["options"]
@@ -45,7 +46,7 @@ def test_the_pattern_of_a_plan_runs() -> None:
     chosen = found["options"][found["chosen"]]
     Path("new.yaml").write_text(
         Path("tiny.yaml").read_text(encoding="utf-8").partition("patterns:")[0]
-        + f"patterns: {json.dumps([chosen['pattern']])}\nrun: {{requests: 300, replications: 2}}\n",
+        + f"patterns: {json.dumps([chosen['pattern']])}\nrun: {{requests: 500, replications: 2}}\n",
         encoding="utf-8",
     )
     run = json.loads(invoke("run", "new.yaml", "--json", "--quiet").out)["patterns"][found["chosen"]]

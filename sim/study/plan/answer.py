@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sim.study.plan.goal import Effort, Goal
     from sim.study.plan.horizon import Ahead
     from sim.study.plan.options import Option
+    from sim.study.plan.sensitivity import Tornado
     from sim.study.plan.watching import Watch
 
 
@@ -56,5 +57,6 @@ class RouterPlan:
     baseline: str
     watches: tuple[Watch, ...] = ()
     ahead: Ahead | None = None
+    tornado: Tornado | None = None
     notes: tuple[str, ...] = ()
     command: str = ""

@@ -30,6 +30,7 @@ from sim.study.plan.options import (
 )
 from sim.study.plan.sample import CONFIRM_FROM, MOST_OF_ONE, Means, Sample, draw
 from sim.study.plan.search import MONTH_S, Found, Searcher
+from sim.study.plan.sensitivity import Tornado, tornado
 from sim.study.plan.watching import watches
 from sim.study.until import Standing
 
@@ -208,6 +209,7 @@ class _Planning:
     ) -> RouterPlan:
         if chosen is not None:
             options = compared(options, chosen.name, fresh)
+        ahead = self._ahead(chosen, searcher.rate_per_s)
         return RouterPlan(
             experiment=self.experiment.name,
             title=self.experiment.spec.title or self.experiment.name,
@@ -231,7 +233,8 @@ class _Planning:
             blocks_within=self._blocks_within(chosen, fresh),
             baseline=self.baseline,
             watches=() if chosen is None else tuple(watches(chosen, searcher.rate_per_s, self.goal.quality_budget)),
-            ahead=self._ahead(chosen, searcher.rate_per_s),
+            ahead=ahead,
+            tornado=self._tornado(chosen, options, () if ahead is None else ahead.hard),
             notes=tuple(self._notes(sample)),
         )
 
@@ -293,6 +296,14 @@ class _Planning:
             cap_per_1k=per_1k,
             requests=min(self.effort.requests, MOST_AHEAD),
         )
+
+    def _tornado(self, chosen: Option | None, options: Sequence[Option], hard: tuple[str, ...]) -> Tornado | None:
+        """Move what the plan rests on; its rivals are the best of the other kinds."""
+        if chosen is None or chosen.candidate is None:
+            return None
+        best = [one for one in options if one.candidate is not None and not one.name.startswith("front-")]
+        rivals = [one.candidate for one in best if one.candidate is not None and one.name != chosen.name]
+        return tornado(self.scene, self.goal, self.effort, chosen=chosen.candidate, rivals=rivals, hard=hard)
 
     @property
     def _baselines(self) -> list[Named]:

@@ -77,7 +77,7 @@ class Searcher:
         cells = Cells(self.sample, axes)
         tables = Tables(self.sample, cells, self.means, self.frontier)
         nothing = Front((), np.full(cells.count, TO_BODY, dtype=np.int64))
-        direct = {name: tables.one(name).sums[:, 0] for name in self.means.models}
+        direct = self._direct(tables)
         for table, ruled in self._tables(tables, levels):
             first, top = table.bodies[0].models[0], self._tops(table.bodies[0])
             some = [nothing, *(fronts(cells, self.means.models, first, top) if ruled else ())]
@@ -119,7 +119,7 @@ class Searcher:
         cells = Cells(self.sample, own)
         tables = Tables(self.sample, cells, self.means, self.frontier)
         table = self._finer_table(tables, around.body)
-        direct = {name: tables.one(name).sums[:, 0] for name in self.means.models}
+        direct = self._direct(tables)
         rules = [_settings(rule, own) for rule in around.rules]
         some = [cells.front(chosen, self.means.models) for chosen in itertools.product(*rules)]
         self._evaluate(table, some, direct)
@@ -142,22 +142,82 @@ class Searcher:
             return tables.coin(body.pair, near(body.share, step))
         return tables.one(body.model)
 
+    # ---- some candidates alone
+
+    def among(self, some: Sequence[Candidate]) -> dict[str, Candidate]:
+        """Give the best of each kind within the limits among these, their thresholds set anew and their rules kept."""
+        self.found = Found()
+        levels = np.arange(1, self.effort.levels) / self.effort.levels
+        for candidate in some:
+            tables, front, direct = self._alone(candidate)
+            body = candidate.body
+            if isinstance(body, Ladder) and len(body.shares) == 1:
+                table = tables.ladder(body, levels)
+            elif isinstance(body, Ladder):
+                few = levels[:: max(1, len(levels) // _MOST_LONG)]
+                table = tables.long_ladder(body, few, few)
+            elif isinstance(body, Both):
+                table = tables.both(body.pair, np.append(levels, 1.0))
+            else:
+                table = tables.coin(body.pair, levels) if isinstance(body, Coin) else tables.one(body.model)
+            self._evaluate(table, [front], direct)
+        return {kind: best[0] for kind, best in self.found.best.items()}
+
+    def point(self, candidate: Candidate) -> Point:
+        """Give what the sample says of one candidate as it is."""
+        tables, front, direct = self._alone(candidate)
+        body = candidate.body
+        if isinstance(body, Ladder):
+            ends = [np.array([share]) for share in body.shares]
+            table = tables.ladder(body, ends[0]) if len(ends) == 1 else tables.long_ladder(body, ends[0], ends[1])
+        elif isinstance(body, Both):
+            table = tables.both(body.pair, np.array([body.share]))
+        else:
+            table = tables.coin(body.pair, np.array([body.share])) if isinstance(body, Coin) else tables.one(body.model)
+        sums = self._sums(table, [front], direct)
+        return Point(*(float(column[0, 0]) for column in self._columns(table, [front], sums)))
+
+    def _alone(self, candidate: Candidate) -> tuple[Tables, Front, dict[str, Floats]]:
+        """Cut the sample by the rules of one candidate and by nothing else."""
+        rules = candidate.rules
+        axes = []
+        for signal in candidate.signals:
+            above = [rule.when.above for rule in rules if rule.when.signal == signal]
+            bounds = sorted({bound for bound in above if bound is not None})
+            labels = self._labels(signal) if not bounds else ()
+            axes.append(Axis(signal, labels, tuple(bounds)))
+        cells = Cells(self.sample, axes)
+        tables = Tables(self.sample, cells, self.means, self.frontier)
+        return tables, cells.front(rules, self.means.models), self._direct(tables)
+
+    def _labels(self, signal: str) -> tuple[str, ...]:
+        requests = self.sample.answers.requests
+        return self.means.signals[signal].labels(requests.tasks) or requests.segments
+
+    def _direct(self, tables: Tables) -> dict[str, Floats]:
+        return {name: tables.one(name).sums[:, 0] for name in self.means.models}
+
     # ---- evaluation
 
     def _evaluate(self, table: Table, some: Iterable[Front], direct: dict[str, Floats]) -> None:
         """Look at every front with every setting of a table, and keep what may be of use."""
-        cells, settings, columns = table.sums.shape
-        flat = table.sums.reshape(cells, settings * columns)
         for batch in _batches(some):
-            target = np.stack([front.target for front in batch])
-            sums = ((target == TO_BODY) @ flat).reshape(len(batch), settings, columns)
-            for number, name in enumerate(self.means.models):
-                sent = target == number
-                if sent.any():
-                    sums += (sent @ direct[name])[:, np.newaxis]
-            self._signals(sums, batch)
-            self.found.looked_at += len(batch) * settings
+            sums = self._sums(table, batch, direct)
+            self.found.looked_at += len(batch) * table.sums.shape[1]
             self._keep(table, batch, sums)
+
+    def _sums(self, table: Table, batch: Sequence[Front], direct: dict[str, Floats]) -> Floats:
+        """Sum up every front with every setting of a table, float64[fronts, settings, columns]."""
+        cells, settings, columns = table.sums.shape
+        target = np.stack([front.target for front in batch])
+        flat = table.sums.reshape(cells, settings * columns)
+        sums: Floats = ((target == TO_BODY) @ flat).reshape(len(batch), settings, columns)
+        for number, name in enumerate(self.means.models):
+            sent = target == number
+            if sent.any():
+                sums += (sent @ direct[name])[:, np.newaxis]
+        self._signals(sums, batch)
+        return sums
 
     def _signals(self, sums: Floats, batch: Sequence[Front]) -> None:
         """Add what signals cost and how long they take: all at once, for every request."""

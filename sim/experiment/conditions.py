@@ -93,6 +93,7 @@ _READERS: Final[Mapping[str, Callable[[str], float]]] = {
     "usd/1k": _number_with({"usd": 1.0, "$": 1.0}, "1.60usd (per 1,000 requests)"),
     "ratio": _number_with({"": 1.0, "x": 1.0}, "1.5x"),
     "requests": _number_with({"": 1.0}, "120"),
+    "replicas": _number_with({"": 1.0}, "4"),
     "1/s": _number_with({"": 1.0, "/s": 1.0}, "5/s"),
 }
 """How a limit is read, by the unit of the metric."""

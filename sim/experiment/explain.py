@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.experiment.crosscheck import warnings_of
-from sim.experiment.headroom import SERVERS, Ceiling, ceilings, first_tries, in_words
+from sim.experiment.headroom import (
+    REPLICAS,
+    SERVERS,
+    Ceiling,
+    at_the_fewest,
+    ceilings,
+    first_tries,
+    in_words,
+)
 from sim.experiment.scene import Scene
-from sim.fleet.capacity import needed, servers_of
+from sim.fleet.capacity import needed, servers_of, slots_of
 from sim.units import show_fraction, show_seconds
 from sim.workload.arrivals.constant import ConstantArrivals
 from sim.workload.arrivals.poisson import PoissonArrivals
@@ -30,6 +38,7 @@ _NS = 1e9
 _STEADY = (ConstantArrivals, PoissonArrivals, RenewalArrivals)
 _FULL = 1.0
 _NEARLY_FULL = 0.95
+_BATCHES = "  (replicas x slots; there the utilisation counts calls for the time that they take in full batches)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +46,9 @@ class ModelLoad:
     """Load that a pattern brings to a model.
 
     `calls_per_request` and `service_mean_s` come from the pilot; `offered_load` = arrival rate x calls x mean service
-    time, in Erlang; `utilisation` is it over the number of servers (None without a limit); `full_at_per_s` is the
-    arrival rate at which the model is full.
+    time, in Erlang; `servers` are those of all replicas that there may be (0 without a limit), each of which has so
+    many `slots` if it serves in batches; `utilisation` is the offered load over them (None without a limit), in batches
+    with the time that calls take in full ones; `full_at_per_s` is the arrival rate at which it is 1.
     """
 
     pattern: str
@@ -49,6 +59,7 @@ class ModelLoad:
     servers: int
     utilisation: float | None
     full_at_per_s: float | None
+    slots: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,7 @@ class Explanation:
             "",
             f"load at {self.arrival_rate_per_s:.4g} requests/s (services of the first {self.pilot_requests:,})",
             *_table(self._load_rows()),
+            *([_BATCHES] if any(load.slots for load in self.loads) else []),
             "",
             "what breaks first (first tries alone: retries, fallbacks and what spills over come on top)",
             *(_table(self._ceiling_rows()) if self.ceilings else ()),
@@ -119,7 +131,7 @@ class Explanation:
                 f"{load.calls_per_request:.3f}",
                 show_seconds(load.service_mean_s),
                 f"{load.offered_load:.2f}",
-                str(load.servers or "unlimited"),
+                f"{load.servers // load.slots} x {load.slots}" if load.slots else str(load.servers or "unlimited"),
                 "-" if load.utilisation is None else show_fraction(load.utilisation),
                 "-" if load.full_at_per_s is None else f"{load.full_at_per_s:.3g}/s",
             )
@@ -134,7 +146,7 @@ class Explanation:
                 one.owner,
                 one.limit,
                 f"{one.allowed:,.0f}",
-                f"{one.offered:,.2f}" if one.limit == SERVERS else f"{one.offered:,.0f}",
+                f"{one.offered:,.2f}" if one.limit in {SERVERS, REPLICAS} else f"{one.offered:,.0f}",
                 show_fraction(one.used),
                 f"{one.reached_at_per_s:.3g}/s",
             )
@@ -161,7 +173,7 @@ def explain(experiment: Experiment) -> Explanation:
         fleet, providers = scene.spec.fleet, scene.spec.providers
         own = ceilings(pattern.name, plan, requests, fleet=fleet, providers=providers, rate_per_s=rate)
         limits += own
-        words.append(in_words(pattern.name, own, rate))
+        words += [in_words(pattern.name, own, rate), *at_the_fewest(own, fleet)]
     return Explanation(
         name=experiment.name,
         hash=experiment.hash,
@@ -202,6 +214,7 @@ def _loads(scene: Scene, pattern: str, plan: Plan, rate: float) -> Iterator[Mode
             servers=servers,
             utilisation=rate * busy / servers if servers else None,
             full_at_per_s=servers / busy if servers and busy else None,
+            slots=slots_of(capacity),
         )
 
 
@@ -219,7 +232,7 @@ def _overloads(loads: list[ModelLoad]) -> Iterator[str]:
 
 def _beyond(found: list[Ceiling]) -> Iterator[str]:
     for one in found:
-        if one.limit != SERVERS and one.used >= _FULL:
+        if one.limit not in {SERVERS, REPLICAS} and one.used >= _FULL:
             yield (
                 f"{one.pattern}: {one.owner} is asked for {one.used:.2f} times the {one.limit} it accepts; "
                 f"the limit is reached at {one.reached_at_per_s:.3g} requests/s"

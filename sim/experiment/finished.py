@@ -33,7 +33,7 @@ from sim.version import __version__
 PATIENCE_S: Final = 5.0
 """Runs shorter than this are not worth the disk; they write only if they are interrupted."""
 
-_LAYOUT = 6
+_LAYOUT = 7
 _BOUGHT = tuple(field.name for field in dataclasses.fields(Bought))
 _NAMES = ("segments", "tasks", "routes", "models")
 _NAME = re.compile(r"replication-(\d{1,9})\.npz")
@@ -176,7 +176,8 @@ def _flat(log: ModelLog) -> list[int]:
 
 def _model_log(row: Sequence[int]) -> ModelLog:
     values: dict[str, Any] = dict(zip(_SINGLE, row, strict=False))
-    return ModelLog(**values | {"bounded": bool(values["bounded"])}, by_outcome=tuple(row[len(_SINGLE) :]))
+    flags = {name: bool(values[name]) for name in ("bounded", "by_schedule")}
+    return ModelLog(**values | flags, by_outcome=tuple(row[len(_SINGLE) :]))
 
 
 _SINGLE: Final = tuple(field.name for field in fields(ModelLog) if field.name != "by_outcome")

@@ -15,12 +15,13 @@ import numpy as np
 
 from sim.columns import Bools
 from sim.fleet import Model, Provider
-from sim.fleet.capacity import needed, servers_of
+from sim.fleet.capacity import fewest_scheduled, needed, servers_of, slots_of
 from sim.fleet.limits import MINUTE_NS, Limits
 from sim.routing.plan import Plan
 from sim.workload.requests import Requests
 
 SERVERS: Final = "servers"
+REPLICAS: Final = "replicas"
 REQUESTS: Final = "requests/min"
 TOKENS: Final = "tokens/min"
 
@@ -32,10 +33,10 @@ _MINUTE_S: Final = 60.0
 class Ceiling:
     """What one limit allows and what a pattern asks of it.
 
-    `owner` is a model, or ``provider NAME``; `limit` is ``servers``, ``requests/min`` or ``tokens/min``, of one
-    segment ``requests/min of NAME``. `allowed` and
-    `offered` are in that unit (of servers: Erlang, the mean number that would be busy); `used` is offered over allowed;
-    `reached_at_per_s` is the arrival rate of requests at which that is 1.
+    `owner` is a model, or ``provider NAME``; `limit` is ``servers``, ``replicas`` (that batch, the most there may be),
+    ``requests/min`` or ``tokens/min``, of one segment ``requests/min of NAME``. `allowed` and `offered` are in that
+    unit (of servers: Erlang, the mean number that would be busy; of replicas: how many would be, their batches full);
+    `used` is offered over allowed; `reached_at_per_s` is the arrival rate of requests at which that is 1.
     """
 
     pattern: str
@@ -91,6 +92,18 @@ def in_words(pattern: str, found: Sequence[Ceiling], rate_per_s: float) -> str:
     return f"{text}; then {_named(others[0])}, at {others[0].reached_at_per_s:.3g}" if others else text
 
 
+def at_the_fewest(found: Sequence[Ceiling], fleet: Mapping[str, Model]) -> Iterator[str]:
+    """Say of replicas that come and go by a schedule what the fewest of them can bear: it counts whenever they do."""
+    for one in found:
+        fewest = fewest_scheduled(fleet[one.owner].capacity) if one.limit == REPLICAS else None
+        if fewest is not None and fewest < one.allowed:
+            rate = one.reached_at_per_s * fewest / one.allowed
+            yield (
+                f"{one.pattern}: {one.owner} is full at {rate:.3g} requests/s while its schedule has only {fewest} of "
+                f"{one.allowed:.0f} replicas"
+            )
+
+
 def _named(ceiling: Ceiling) -> str:
     return f"{ceiling.owner} ({ceiling.limit})"
 
@@ -107,8 +120,12 @@ def _demands(
             prefill, service = (
                 float(column[mine].sum()) for column in (plan.leg_ttft_ns, plan.itinerary.leg_service_ns)
             )
-            work_s = needed(fleet[name].capacity, prefill, service) / _NS
-            yield name, SERVERS, float(servers), work_s / max(len(requests), 1)
+            work_s = needed(fleet[name].capacity, prefill, service) / _NS / max(len(requests), 1)
+            slots = slots_of(fleet[name].capacity)
+            if slots:
+                yield name, REPLICAS, float(servers // slots), work_s / slots
+            else:
+                yield name, SERVERS, float(servers), work_s
         yield from _of_limits(name, fleet[name].limits, plan, requests, mine)
     for name, provider in providers.items():
         of = [mine for model, mine in legs.items() if fleet[model].provider == name]

@@ -109,6 +109,13 @@ class Batching(Spec):
             return max(self.replicas, self.autoscale.most())
         return self.replicas if self.autoscale is None else self.autoscale.most
 
+    def fewest_scheduled(self) -> int | None:
+        """Give the smallest number of replicas that a schedule ever wants, or None where there is no schedule."""
+        if not isinstance(self.autoscale, Schedule):
+            return None
+        steps = self.autoscale.schedule
+        return min([self.replicas] * (steps[0].at > 0) + [step.replicas for step in steps])
+
     def decode_speeds(self) -> Floats:
         """Give the pace of each of 1, 2, ... `slots` calls that decode, float64."""
         if self.preset is not None:

@@ -61,6 +61,17 @@ def servers_of(capacity: Capacity) -> int:
     return capacity.servers
 
 
+def slots_of(capacity: Capacity) -> int:
+    """Give how many calls each replica serves at once where they serve in batches, and else 0."""
+    return capacity.batching.slots if isinstance(capacity, Batched) else 0
+
+
+def fewest_scheduled(capacity: Capacity) -> int | None:
+    """Give the smallest number of replicas that a schedule ever wants, or None where none come and go by one."""
+    batching = batching_of(capacity)
+    return None if batching is None else batching.fewest_scheduled()
+
+
 def replicas_of(capacity: Capacity) -> int:
     """Give the number of replicas that are billed by the hour (at the start, where it changes)."""
     if capacity == "unlimited":

@@ -261,6 +261,7 @@ class _Measurement:
         requests = np.array([float(outcome.requests) for outcome in self.outcomes])
         for number, model in enumerate(self.outcomes[0].models):
             logs = [outcome.model_logs[number] for outcome in self.outcomes]
+            self._idle(number, model)
             if not any(log.calls for log in logs):
                 continue
             columns: Mapping[str, tuple[Floats, Floats]] = {
@@ -279,18 +280,35 @@ class _Measurement:
                     f"models.{model}.{short}", above, below, "the measured window has no length", sectioned=False
                 )
 
+    def _idle(self, number: int, model: str) -> None:
+        """Measure what is paid for the part of replicas that serves nobody: for each the share of its slots not taken.
+
+        Where replicas do not batch, their slots are the model's servers.
+        """
+        idle = np.zeros(len(self.outcomes))
+        for row, outcome in enumerate(self.outcomes):
+            log = outcome.model_logs[number]
+            places = log.slots * log.replica_ns if log.slots else log.servers * outcome.window.length_ns
+            if places:
+                idle[row] = outcome.replica_costs()[number] / _FEMTO * (1 - log.busy_ns / places)
+        if idle.any():
+            requests = np.array([float(outcome.requests) for outcome in self.outcomes])
+            metric = f"models.{model}.idle_cost"
+            self._pairs(metric, idle * _PER_1K, requests, "no request was measured", sectioned=False)
+
     def _batches(self, number: int) -> Mapping[str, tuple[Floats, Floats]]:
         """Give what is measured where replicas serve in batches, as sums above and below."""
         logs = [outcome.model_logs[number] for outcome in self.outcomes]
-        served, serving, up, decode, decoded = (
-            np.array([float(getattr(log, name)) for log in logs])
-            for name in ("busy_ns", "serving_ns", "replica_ns", "decode_ns", "decoded")
+        names = ("busy_ns", "serving_ns", "replica_ns", "decode_ns", "decoded", "first_token_ns", "answered")
+        served, serving, up, decode, decoded, first, answered = (
+            np.array([float(getattr(log, name)) for log in logs]) for name in names
         )
         window = np.array([float(outcome.window.length_ns) for outcome in self.outcomes])
         return {
             "batch": (served, serving),
             "replicas": (up, window),
             "utilisation": (served, up * logs[0].slots),
+            "first_token": (first / _NS, answered),
             "inter_token": (decode / _NS, decoded),
         }
 

@@ -113,9 +113,10 @@ class ModelLog:
     that took long (-1: nothing is hedged with this model), and `hedge_wins` of them were done first; the model's
     breaker was open for `open_ns` of the window (-1: it has none).
 
-    Where replicas of so many `slots` serve in batches, within the window: `replica_ns` they were paid for, and any of
-    their slots was taken for `serving_ns`; `decode_ns` from first to last token of the calls that were answered,
-    whenever, and the tokens `decoded` in that time.
+    Where replicas of so many `slots` each serve in batches, within the window: `replica_ns` they were paid for, and any
+    of their slots was taken for `serving_ns`; they come and go `by_schedule`, or not. Of the calls that were answered,
+    whenever: how many, `answered`, the time `first_token_ns` that they took to their first token, waits included,
+    `decode_ns` from there to the last one, and the tokens `decoded` in that time.
     """
 
     servers: int
@@ -130,6 +131,9 @@ class ModelLog:
     slots: int = 0
     replica_ns: int = 0
     serving_ns: int = 0
+    by_schedule: bool = False
+    answered: int = 0
+    first_token_ns: int = 0
     decode_ns: int = 0
     decoded: int = 0
     waited: int = 0
@@ -212,8 +216,12 @@ class Outcome:
 
     def replica_cost(self) -> int:
         """Give the cost of replicas in femto-dollars, of each model rounded to a nano-dollar."""
+        return sum(self.replica_costs())
+
+    def replica_costs(self) -> list[int]:
+        """Give the same for each model."""
         nano = (rates.replica_nano(time) for rates, time in zip(self.rates, self.replica_ns, strict=True))
-        return sum(nano) * FEMTO_PER_NANO
+        return [each * FEMTO_PER_NANO for each in nano]
 
     def priced(self, fleet: Mapping[str, Model]) -> Outcome:
         """Give the same outcome at the prices of another fleet that has these models: nothing is played again."""

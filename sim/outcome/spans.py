@@ -7,7 +7,7 @@ import numpy as np
 from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
-from sim.fleet.capacity import batching_of, needed, queue_of, replicas_of, servers_of
+from sim.fleet.capacity import batching_of, fewest_scheduled, needed, queue_of, servers_of, slots_of
 from sim.outcome.breakers import failures, open_ns
 from sim.outcome.latency import first_tokens
 from sim.outcome.outcomes import ModelLog, Window
@@ -23,6 +23,7 @@ class Spans:
     def __init__(self) -> None:
         self.calls = self.busy = self.queued = self.offered = self.prefill = self.retries = 0
         self.decode = self.decoded = self.waited = self.waits = self.fallbacks = self.hedge_wins = 0
+        self.answered = self.first_token = 0
         self.hedges = -1  # nothing is hedged with this model
         self.failed: list[Ints] = []
         self.by_outcome = np.zeros(len(LegOutcome), dtype=np.int64)
@@ -68,14 +69,16 @@ class Spans:
         self.offered += offered_ns
 
     def add_decoding(self, group: LegGroup, log: LegLog, tokens: Ints, first: int) -> None:
-        """Add how long calls of a group that were served in batches took from the first to the last of their tokens."""
+        """Add how long calls of a group that were served in batches took to their first token, and to their last."""
         if log.replica is None or log.outcome is None:
             return
         row = int(np.searchsorted(group.request, first))
         leg = group.leg[row:]
         done = (log.outcome[leg] == LegOutcome.DONE) & (log.replica[leg] >= 0)
-        times = log.ended_ns[leg] - first_tokens(group, log)[row:]
-        self.decode += total(times[done])
+        first_ns = first_tokens(group, log)[row:]
+        self.answered += int(done.sum())
+        self.first_token += total((first_ns - log.joined_ns[leg])[done])
+        self.decode += total((log.ended_ns[leg] - first_ns)[done])
         self.decoded += total(np.maximum(tokens[group.request[row:]][done] - 1, 0))
 
     def close(self, model: Model, usage: Usage, window: Window) -> ModelLog:
@@ -94,9 +97,12 @@ class Spans:
             retries=self.retries,
             bounded=full or client.queue_timeout is not None or client.timeout is not None,
             needed_ns=round(needed(capacity, self.prefill, self.offered)) if batched else self.offered,
-            slots=servers_of(capacity) // replicas_of(capacity),
+            slots=slots_of(capacity),
             replica_ns=usage.up_ns,
             serving_ns=usage.busy_ns,
+            by_schedule=fewest_scheduled(capacity) is not None,
+            answered=self.answered,
+            first_token_ns=self.first_token,
             decode_ns=self.decode,
             decoded=self.decoded,
             waited=self.waited,

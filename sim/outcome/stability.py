@@ -15,13 +15,19 @@ _NS = 1e9
 
 
 def loads(outcomes: Sequence[Outcome], level: float) -> dict[str, Interval]:
-    """Give offered load over servers by model, with its interval, for models with a queue."""
+    """Give offered load over servers by model, with its interval, for models with a queue.
+
+    Replicas that follow their load can do what the most of them can; of those that come and go by a schedule, the ones
+    that were paid for count.
+    """
     window = np.array([float(outcome.window.length_ns) for outcome in outcomes])
     found = {}
     for number, model in enumerate(outcomes[0].models):
-        servers = outcomes[0].model_logs[number].servers
-        offered = np.array([float(outcome.model_logs[number].needed_ns) for outcome in outcomes])
-        load = ratio_interval(offered, window * servers, level) if servers else None
+        logs = [outcome.model_logs[number] for outcome in outcomes]
+        paid = np.array([float(log.replica_ns * log.slots) for log in logs])
+        servers = paid if logs[0].by_schedule else window * logs[0].servers
+        offered = np.array([float(log.needed_ns) for log in logs])
+        load = ratio_interval(offered, servers, level) if logs[0].servers else None
         if load is not None:
             found[model] = load
     return found

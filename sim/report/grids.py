@@ -63,6 +63,13 @@ _REFUSALS = {
     "outpaced": "outpaced",
 }
 _MODEL = {"utilisation": "utilisation", "in_flight": "in flight", "queue_mean": "queue", "offered_load": "offered load"}
+_REPLICAS = {
+    "replicas": "replicas",
+    "batch": "calls on a\nbusy one",
+    "first_token": "first\ntoken",
+    "inter_token": "time per\ntoken",
+    "idle_cost": "idle/1k",
+}
 _RELATIVE = ("cost.saving", "quality.loss")
 _MOST_LETTERS = len(ascii_lowercase)
 
@@ -184,6 +191,17 @@ def model_grid(result: RunResult, notes: Footnotes) -> Grid:
             cells = tuple(notes.cell(result, pattern, f"models.{model}.{metric}") for metric in _MODEL)
             rows.append(Row((pattern.name, model), cells))
     return Grid("Models", ("pattern", "model"), tuple(_MODEL.values()), rows)
+
+
+def replica_grid(result: RunResult, notes: Footnotes) -> Grid:
+    """One row per pattern and model with replicas of its own: how full they are, and what their idle part costs."""
+    rows = []
+    for pattern in result.patterns.values():
+        for model in models_of(pattern.estimates):
+            if {f"models.{model}.batch", f"models.{model}.idle_cost"} & pattern.estimates.keys():
+                cells = tuple(notes.cell(result, pattern, f"models.{model}.{metric}") for metric in _REPLICAS)
+                rows.append(Row((pattern.name, model), cells))
+    return Grid("Replicas", ("pattern", "model"), tuple(_REPLICAS.values()), rows)
 
 
 def failure_grid(result: RunResult, notes: Footnotes) -> Grid:

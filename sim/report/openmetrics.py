@@ -27,6 +27,7 @@ _UNITS = {
     "points": "points",
     "1/s": "per_second",
     "requests": "requests",
+    "replicas": "replicas",
 }
 """Unit of the catalogue, and as it ends the name of a family."""
 

@@ -17,6 +17,7 @@ from sim.report.grids import (
     main_grid,
     model_grid,
     refusal_grid,
+    replica_grid,
     segment_grid,
 )
 from sim.report.layout import RULE, fitted, tidy
@@ -44,6 +45,7 @@ def render(result: RunResult, console: Console) -> None:
         failure_grid(result, notes),
         refusal_grid(result, notes),
         model_grid(result, notes),
+        replica_grid(result, notes),
         cause_grid(result, notes),
     )
     blocks: list[RenderableType] = [header(result)]

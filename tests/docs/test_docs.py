@@ -214,6 +214,10 @@ def test_commands_exist(line: str) -> None:
     command.make_context(verb, arguments, parent=context)
 
 
+_PLAYED = {"run": "20s", "capacity": "4s"}
+"""How long runs of a verb are made; a search makes many."""
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_commands_run(line: str, folder: Path) -> None:
     """A command line does what it is shown to do; runs are made small."""
@@ -221,13 +225,9 @@ def test_commands_run(line: str, folder: Path) -> None:
     for page in NAMES:
         if line in (ROOT / page).read_text(encoding="utf-8"):
             write_files(folder, page)
-    small = (
-        ["--set", "run.duration=20s", "--replications", "2", "--quiet", "--workers", "1", "--engine", "reference"]
-        if verb in {"run", "capacity"}
-        else ["--requests", "20000", "--replications", "2", "--quiet", "--engine", "reference"]
-        if verb == "plan"
-        else []
-    )
+    short = ["--set", f"run.duration={_PLAYED.get(verb, '')}", "--set", "run.warm_up=0s", "--workers", "1"]
+    few = ["--replications", "2", "--quiet", "--engine", "reference"]
+    small = [*short, *few] if verb in _PLAYED else ["--requests", "20000", *few] if verb == "plan" else []
     result = CliRunner().invoke(cli, [verb, *arguments, *small])
     assert (result.exit_code, folder.is_dir()) == (2 if _REFUSED in line else 0, True), result.output
 

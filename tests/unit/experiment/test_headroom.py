@@ -120,6 +120,73 @@ def test_without_limits_nothing_breaks() -> None:
     assert ceilings(of(), "frontier-only") == {}
 
 
+def with_replicas(**batching: Any) -> Explanation:
+    """Explain calls of 0.5 s and 4 s more, half of which go on, to replicas of 16 slots at half the pace when full."""
+    own = {
+        "tier": "cheap",
+        "price": {"replica_hour_usd": 20},
+        "service": {"ttft": "500ms", "inter_token": "100ms"},
+        "capacity": {"batching": {"slots": 16, "speed": {"16": 0.5}, "beside_prefill": 0.25, **batching}},
+    }
+    limits = {"tokens_per_minute": 12_000}
+    large = {"tier": "frontier", "price": {"input_mtok": 2.5}, "service": "3s", "limits": limits}
+    return explain(
+        sim.from_mapping(
+            {
+                "version": 1,
+                "name": "replicas",
+                "workload": {
+                    "arrivals": {"kind": "constant", "rate_per_s": 1},
+                    "tasks": {"t": {"input_tokens": 60, "output_tokens": 41}},
+                },
+                "fleet": {"own": own, "large": large},
+                "quality": {"acceptance": {"t": {"own": 0.8, "large": 0.9}}},
+                "patterns": [
+                    {"name": "half", "kind": "cascade", "ladder": ["own", "large"], "escalate_when": {"lowest": 0.5}}
+                ],
+                "run": {"requests": 10_000},
+            }
+        )
+    )
+
+
+TARGET = {"utilisation": 0.7, "most": 5}
+STEPS = {"schedule": [{"at": "1h", "replicas": 1}, {"at": "2h", "replicas": 4}]}
+
+
+@pytest.mark.parametrize(
+    ("batching", "most"),
+    [({"replicas": 2}, 2), ({"replicas": 2, "autoscale": TARGET}, 5), ({"replicas": 2, "autoscale": STEPS}, 4)],
+)
+def test_replicas_are_reached_where_full_batches_are(batching: dict[str, Any], most: int) -> None:
+    """If sixteen decode at half pace, 4 s of decoding take 0.5 s of a replica, and 0.5 s to read the prompt hold it up.
+
+    While a prompt is read, a quarter of the pace is left: 0.75 x 0.5 s more. So a call needs 0.875 s of a replica.
+    """
+    found = ceilings(with_replicas(**batching), "cheap-only")["own", "replicas"]
+    assert (found.allowed, found.offered) == pytest.approx((most, 0.875))
+    assert found.reached_at_per_s == pytest.approx(most / 0.875)
+
+
+def test_what_a_cascade_sends_on_counts_where_it_goes() -> None:
+    """If half of the requests escalate, 101 tokens each, 12,000 tokens a minute end at 3.96 requests/s or nearly so.
+
+    The share is that of the pilot: of 10,000 requests half a point off as a rule, four times that at most.
+    """
+    explanation = with_replicas(replicas=4)
+    tokens = ceilings(explanation, "half")["large", "tokens/min"]
+    assert tokens.reached_at_per_s == pytest.approx(12_000 / 60 / (0.5 * 101), rel=0.04)
+    assert words(explanation, "half").startswith("half: large (tokens/min) breaks first, at ")
+    assert words(explanation, "half").endswith("; then own (replicas), at 4.57")
+
+
+def test_a_schedule_is_told_of_at_its_fewest() -> None:
+    """If a schedule has one replica of four at times, the rate that one can bear is told as well; else nothing is."""
+    said = [line for line in with_replicas(replicas=2, autoscale=STEPS).breaks_first if "schedule" in line]
+    assert said[0] == "cheap-only: own is full at 1.14 requests/s while its schedule has only 1 of 4 replicas"
+    assert not [line for line in with_replicas(replicas=2, autoscale=TARGET).breaks_first if "schedule" in line]
+
+
 def test_a_segments_own_limit_counts_its_own_calls() -> None:
     """If one of two equal segments has a limit of its own, half of the calls count against it."""
     limits = {"burst": "1m", "by_segment": {"b": {"requests_per_minute": 60, "tokens_per_minute": 3_000}}}

@@ -8,7 +8,7 @@ import pytest
 
 from sim.outcome.catalogue import CATALOGUE, Metric, metric_of
 
-UNITS = {"s", "usd", "usd/1k", "fraction", "points", "ratio", "1/s", "requests"}
+UNITS = {"s", "usd", "usd/1k", "fraction", "points", "ratio", "1/s", "requests", "replicas"}
 
 
 def test_names_are_unique_and_explained() -> None:

@@ -10,7 +10,7 @@ import sim
 from sim.experiment.simulate import Run
 
 
-def run(capacity: dict[str, Any], **changes: Any) -> Run:
+def run(capacity: dict[str, Any], rate: float = 0.01, **changes: Any) -> Run:
     """Send a call every 100 s for two hours to a self-hosted model at $2.50 per replica-hour and $0.01 per call."""
     service = {"ttft": "600ms", "inter_token": "2ms"} if "batching" in capacity else "1s"
     return sim.from_mapping(
@@ -18,7 +18,7 @@ def run(capacity: dict[str, Any], **changes: Any) -> Run:
             "version": 1,
             "name": "replicas",
             "workload": {
-                "arrivals": {"kind": "constant", "rate_per_s": 0.01, "first": "0s"},
+                "arrivals": {"kind": "constant", "rate_per_s": rate, "first": "0s"},
                 "tasks": {"t": {"input_tokens": 1000, "output_tokens": 200}},
             },
             "fleet": {
@@ -46,7 +46,10 @@ def test_every_replica_is_paid_for_every_hour(capacity: dict[str, int], replicas
     """If a model has replicas, each costs its hourly price for the whole window, on top of 72 calls."""
     found = run(capacity, replications=replications).result.patterns["ours"].estimates
     assert found["cost.total"].value == pytest.approx(replicas * 2 * 2.5 + 72 * 0.01, rel=1e-12)
-    assert found["cost.cause.replicas.per_1k"].value == pytest.approx(replicas * 2 * 2.5 / 72 * 1000, rel=1e-12)
+    paid = replicas * 2 * 2.5 / 72 * 1000
+    assert found["cost.cause.replicas.per_1k"].value == pytest.approx(paid, rel=1e-12)
+    servers = capacity["concurrency"] * capacity.get("replicas", 1)
+    assert found["models.own.idle_cost"].value == pytest.approx(paid * (1 - 72 / 7200 / servers), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,10 @@ def test_replicas_are_paid_for_as_long_as_they_run(batching: dict[str, Any], hou
     found = outcome.result.patterns["ours"].estimates
     assert found["cost.total"].value == pytest.approx(hours * 2.5 + 72 * 0.01, rel=1e-12)
     assert found["models.own.replicas"].value == pytest.approx(hours / 2, rel=1e-12)
+    served_hours = 72 * 0.998 / 3600
+    assert found["models.own.utilisation"].value == pytest.approx(served_hours / (2 * hours), rel=1e-9)
+    idle = found["cost.cause.replicas.per_1k"].value * (1 - served_hours / (2 * hours))
+    assert found["models.own.idle_cost"].value == pytest.approx(idle, rel=1e-9)
 
 
 def test_what_batches_do_is_measured() -> None:
@@ -76,8 +83,21 @@ def test_what_batches_do_is_measured() -> None:
     assert found["models.own.batch"].value == 1
     assert found["models.own.inter_token"].value == pytest.approx(0.002, rel=1e-9)
     assert found["ttft.p50"].value == pytest.approx(0.6, rel=1e-9)
+    assert found["models.own.first_token"].value == pytest.approx(0.6, rel=1e-9)
     assert found["models.own.in_flight"].value == pytest.approx(72 * 0.998 / 7200, rel=1e-9)
     assert found["models.own.utilisation"].value == pytest.approx(72 * 0.998 / 7200 / 6, rel=1e-9)
+
+
+@pytest.mark.parametrize(("replicas", "status"), [(1, "unstable"), (200, "ok")])
+def test_a_schedule_can_do_what_its_replicas_can(replicas: int, status: str) -> None:
+    """If a schedule leaves one replica nearly all the time, its load is held against that one, not against the most."""
+    steps = [{"at": "1s", "replicas": 1}, {"at": "115m", "replicas": replicas}]
+    batching = {"slots": 1, "replicas": 8, "autoscale": {"schedule": steps, "startup": "0s"}}
+    found = run({"batching": batching}, rate=1.5).result.patterns["ours"]
+    assert found.status == status
+    # 8 for a second, then one, and in the last five minutes as many as the schedule says
+    paid = 8 + 6899 + 300 * replicas
+    assert found.estimates["models.own.replicas"].value == pytest.approx(paid / 7200, rel=1e-2)
 
 
 def test_the_warm_up_is_not_billed() -> None:

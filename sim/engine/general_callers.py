@@ -10,21 +10,32 @@ from typing import Any
 import numpy as np
 
 from sim.engine.general_lanes import call, part
-from sim.engine.general_parts import number_of, pick, schedule
+from sim.engine.general_parts import schedule
 from sim.engine.general_world import (
     ABANDONED,
     ALLOWED,
     COUNTED,
+    ENDED,
     FAILED,
+    FLAGS,
+    HEDGE,
+    HEDGE_NS,
+    HEDGED,
+    HEDGES,
+    HEDGING,
     IN_LINE,
+    IN_RUN,
     JOINING,
+    LENIENT,
     NEVER,
     NO_LIMIT,
     OPEN_FOR,
     OPENED,
+    OUTCOME,
     PLACE,
     REJECTED,
     RING,
+    RIVAL,
     TIMED_OUT,
     WITHIN,
 )
@@ -35,109 +46,89 @@ _at: Any = np.uintp
 
 
 @part
-def is_open(desks, station, now):
+def is_open(places, station, now):
     """Say whether the breaker of a station is open."""
-    opened = desks[station, OPENED]
-    return opened != NEVER and now - opened < desks[station, OPEN_FOR]
+    opened = places[station, OPENED]
+    return opened != NEVER and now - opened < places[station, OPEN_FOR]
 
 
 @part
-def hedged_by(world, leg):
+def hedged_by(world, extra, leg):
     """Find the leg that a leg hedges, or -1."""
-    callers = world.callers
-    if len(callers.hedge) == 0:
-        return -1
-    hedged = pick(callers.carried.hedges, callers.wishes.hedges, leg)
-    return hedged if hedged < 0 or leg < len(world.numbers) else hedged + len(world.numbers)
+    return extra.beside[_at(leg), HEDGES] if world.legs[_at(leg), FLAGS] & HEDGING else -1
 
 
 @part
-def begin(world, leg):
-    """Note, as a stage begins, which leg this one hedges; say whether it hedges any."""
-    callers = world.callers
-    if len(callers.hedge) == 0:
-        return False
-    callers.hedge[_at(leg)] = -1
-    callers.rival[_at(leg)] = -1
-    hedged = hedged_by(world, leg)
-    if hedged >= 0:
-        callers.hedge[_at(hedged)] = leg
-    return hedged >= 0
-
-
-@part
-def _is_under_way_until(log, leg, time):
+def _is_under_way_until(legs, leg, time):
     """Say whether a leg that has joined will not have ended when the completions of a time are through."""
-    outcome, ended = log.outcome[_at(leg)], log.ended[_at(leg)]
+    outcome, ended = legs[_at(leg), OUTCOME], legs[_at(leg), ENDED]
     return outcome >= IN_LINE or ended < 0 or ended > time
 
 
 @part
-def schedule_hedge(world, leg, now):
+def schedule_hedge(world, extra, leg, now):
     """Schedule the hedge of a leg that has joined, if it has one that is known to matter."""
-    if len(world.callers.hedge) > 0:
-        hedge = world.callers.hedge[_at(leg)]
-        if hedge >= 0:
-            span = pick(world.callers.carried.hedge_ns, world.callers.wishes.hedge_ns, hedge)
-            if now <= LATEST - span and _is_under_way_until(world.log, leg, now + span):
-                schedule(world.pending, world.at, now, span, JOINING + number_of(world.numbers, world.at, hedge), hedge)
+    if world.legs[_at(leg), FLAGS] & HEDGED:
+        hedge = extra.beside[_at(leg), HEDGE]
+        span = extra.beside[_at(hedge), HEDGE_NS]
+        if now <= LATEST - span and _is_under_way_until(world.legs, leg, now + span):
+            schedule(world.events, world.at, now, span, JOINING + world.legs[_at(hedge), IN_RUN], hedge)
 
 
 @part
-def may_join(world, leg, now):
+def may_join(world, extra, leg, now):
     """Say whether a leg joins whose time has come: a hedge only if the leg that it hedges is under way; then rivals."""
-    hedged = hedged_by(world, leg)
+    hedged = hedged_by(world, extra, leg)
     if hedged < 0:
         return True
-    if not _is_under_way_until(world.log, hedged, now):
+    if not _is_under_way_until(world.legs, hedged, now):
         return False
-    world.callers.rival[_at(hedged)] = leg
-    world.callers.rival[_at(leg)] = hedged
+    extra.beside[_at(hedged), RIVAL] = leg
+    extra.beside[_at(leg), RIVAL] = hedged
     return True
 
 
 @part
-def part_from_rival(world, leg):
+def part_from_rival(world, extra, leg):
     """Take a leg that has ended from its rival. Gives that one if it is under way, or -1."""
-    rivals = world.callers.rival
-    if len(rivals) == 0:
+    beside = extra.beside
+    if not world.legs[_at(leg), FLAGS] & (HEDGING | HEDGED):
         return -1
-    rival = rivals[_at(leg)]
+    rival = beside[_at(leg), RIVAL]
     if rival >= 0:
-        rivals[_at(leg)] = -1
-        rivals[_at(rival)] = -1
+        beside[_at(leg), RIVAL] = -1
+        beside[_at(rival), RIVAL] = -1
     return rival
 
 
 @part
-def note(world, leg, station, outcome, now):
+def note(world, extra, leg, station, outcome, now):
     """Count for the breaker what became of a leg, if the station has one and that was a failure."""
-    if world.callers.desks[station, ALLOWED] < NO_LIMIT and (
-        outcome in (FAILED, TIMED_OUT, ABANDONED)
-        or (outcome == REJECTED and not pick(world.callers.carried.lenient, world.callers.wishes.lenient, leg))
+    if world.places[station, ALLOWED] < NO_LIMIT and (
+        outcome in (FAILED, TIMED_OUT, ABANDONED) or (outcome == REJECTED and not world.legs[_at(leg), FLAGS] & LENIENT)
     ):
-        _fail(world.callers.desks, world.callers.failed, station, now)
+        _fail(world.places, extra.failed, station, now)
 
 
 @call
-def _fail(desks, failed, station, now):
+def _fail(places, failed, station, now):
     """Count a failure at a station; open its breaker if there are too many.
 
     The last failures that are allowed stand in a ring: the new one takes the place of the first of them.
     """
-    if is_open(desks, station, now):
+    if is_open(places, station, now):
         return
-    allowed, count, place = desks[station, ALLOWED], desks[station, COUNTED], desks[station, PLACE]
+    allowed, count, place = places[station, ALLOWED], places[station, COUNTED], places[station, PLACE]
     if allowed > 0:
-        slot = _at(desks[station, RING] + place)
+        slot = _at(places[station, RING] + place)
         first = failed[slot]
         failed[slot] = now
-        desks[station, PLACE] = place + 1 if place + 1 < allowed else 0
+        places[station, PLACE] = place + 1 if place + 1 < allowed else 0
         if count < allowed:
-            desks[station, COUNTED] = count + 1
+            places[station, COUNTED] = count + 1
             return
-        if now - first >= desks[station, WITHIN]:
+        if now - first >= places[station, WITHIN]:
             return
-    desks[station, COUNTED] = 0
-    desks[station, PLACE] = 0
-    desks[station, OPENED] = now
+    places[station, COUNTED] = 0
+    places[station, PLACE] = 0
+    places[station, OPENED] = now

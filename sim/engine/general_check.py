@@ -1,9 +1,7 @@
-"""The check of itineraries with conditions for the compiled engine: one compiled pass over the legs.
+"""The check of itineraries with conditions for the compiled engine, while their legs are taken into its table.
 
 It lets pass only what `Itinerary.check` lets pass. What does not is left to that, which says why.
 """
-
-# mypy: disable-error-code="no-untyped-def, misc"
 
 from __future__ import annotations
 
@@ -12,55 +10,17 @@ from operator import is_
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from sim.columns import Ints
 from sim.engine import kernel
-from sim.engine.general_world import Legs
+from sim.engine.general_legs import columns_of, take_in
 from sim.engine.parts import plain
-from sim.routing.conditions import SHARED_COLUMNS, Conditions
+from sim.routing.conditions import NO_LIMIT, SHARED_COLUMNS, Conditions
 from sim.routing.itinerary import Itinerary
 from sim.routing.lanes import SHARED_LANE_COLUMNS, lanes_of
 
-_NO_LIMIT: Final = 2**62
-_FLAGS: Final = frozenset({"heeds", "fails", "ends", "stops"})
-_njit: Any = njit  # its types do not know `_nrt`
-_at: Any = np.uintp
-
-
-@_njit(**kernel.options())
-def _valid(legs, lane_station, is_named, most):
-    """Count the legs of the request that has most, if the conditions of legs keep their contract; else give -1.
-
-    Notes the most tokens and the longest time that a leg of each station has.
-    """
-    sound = True
-    longest, first = 0, 0
-    for row in range(len(legs.after)):
-        here = _at(row)
-        after = legs.after[here]
-        if after != -1:
-            if after < 0 or after >= row:
-                return -1
-            above = _at(after)
-            sound = sound and not is_named[above]
-            sound = sound and legs.request[above] == legs.request[here] and legs.stage[above] == legs.stage[here]
-            is_named[above] = True
-        sound = sound and 0 <= legs.delay[here] < _NO_LIMIT
-        sound = sound and 1 <= legs.patience[here] <= _NO_LIMIT and 1 <= legs.timeout[here] <= _NO_LIMIT
-        sound = sound and 0 <= legs.queue_most[here] <= _NO_LIMIT and 0 <= legs.tokens[here] <= _NO_LIMIT
-        lane = legs.lane[here]
-        if lane < 0 or lane >= len(lane_station):
-            return -1
-        sound = sound and lane_station[_at(lane)] == legs.station[here]
-        station = _at(legs.station[here])
-        most[station, 0] = max(most[station, 0], legs.tokens[here])
-        most[station, 1] = max(most[station, 1], legs.service[here])
-        if legs.request[here] != legs.request[_at(first)]:
-            first = row
-        longest = max(longest, row - first + 1)
-    return longest if sound else -1
+_MOST_FIELDS: Final = 2
 
 
 class Check:
@@ -68,26 +28,26 @@ class Check:
 
     def __init__(self) -> None:
         self._tables: list[NDArray[Any]] = []
-        self._most: Ints = np.empty((0, 2), dtype=np.int64)
+        self._most: Ints = np.empty((0, _MOST_FIELDS), dtype=np.int64)
 
-    def longest(self, itinerary: Itinerary, arrival: Ints, servers: Ints, legs: Legs) -> int | None:
-        """Count the legs of the request that has most, if all columns keep the contract; None leaves it to that.
+    def take_in(self, itinerary: Itinerary, legs: Ints, begin: tuple[int, int, int]) -> int | None:
+        """Put the legs into the table of the general loop; count those of the request that has most.
 
-        `arrival`, `servers` and `legs` are those of the itinerary, plain.
+        `begin` says how many rows of the table, requests there, and legs of the run come before. None if some column
+        does not keep the contract: then the table may not be filled.
         """
-        columns = [arrival, servers, *legs]
-        kinds = [np.int64, np.int64, *(np.bool_ if name in _FLAGS else np.int64 for name in Legs._fields)]
-        if any(column.dtype != kind or column.ndim != 1 for column, kind in zip(columns, kinds, strict=True)):
-            return None
-        if len({len(column) for column in legs}) != 1:
-            return None
+        columns = columns_of(itinerary)
+        arrival, servers = plain(itinerary.arrival_ns), plain(itinerary.servers)
         lane_station = plain(lanes_of(itinerary).lane_station)
-        if lane_station.dtype != np.int64 or lane_station.ndim != 1:
+        others = (arrival, servers, lane_station)
+        if columns is None or any(column.dtype != np.int64 or column.ndim != 1 for column in others):
             return None
-        most = np.zeros((len(servers), 2), dtype=np.int64)
+        four = kernel.Legs(columns.request, columns.stage, columns.station, columns.service)
+        if not kernel.valid(arrival, servers, four):
+            return None
+        most = np.zeros((len(servers), _MOST_FIELDS), dtype=np.int64)
         is_named = np.zeros(itinerary.legs, dtype=np.bool_)
-        four = kernel.Legs(legs.request, legs.stage, legs.station, legs.service)
-        longest = int(_valid(legs, lane_station, is_named, most)) if kernel.valid(arrival, servers, four) else -1
+        longest = int(take_in(columns, legs, begin, lane_station, is_named, most))
         return longest if longest >= 0 and self._fits(itinerary, most) else None
 
     def _fits(self, itinerary: Itinerary, most: Ints) -> bool:
@@ -111,7 +71,7 @@ class Check:
 
 def _rounded_up(most: Ints) -> Ints:
     """Round up to powers of two, but to none that the contract would refuse."""
-    powers = [max(value, min(2 ** value.bit_length(), _NO_LIMIT)) for value in most.ravel().tolist()]
+    powers = [max(value, min(2 ** value.bit_length(), NO_LIMIT)) for value in most.ravel().tolist()]
     return np.array(powers, dtype=np.int64).reshape(most.shape)
 
 
@@ -138,9 +98,3 @@ def _with_a_leg_each(itinerary: Itinerary, most: Ints) -> Itinerary:
         leg_service_ns=np.maximum(most[:, 1], 1),
         conditions=Conditions(**legs, **shared, lanes=replace(lanes, lane=np.searchsorted(lanes.lane_station, number))),
     )
-
-
-def forget_cache() -> None:
-    """Empty numba's cache of the check, so that the next call compiles; nothing to do where numba is told not to."""
-    if hasattr(_valid, "_cache"):
-        _valid._cache.flush()  # noqa: SLF001 - numba offers no other way

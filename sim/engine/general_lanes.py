@@ -1,8 +1,10 @@
 """Where legs wait in the general loop: lines at limits and queues for servers, and who is next in them.
 
-A *gate* has limits: one for each station and, behind these, one for each lane. A *place* is where legs wait: the line
-of each gate, under its number, and behind these the queue of each station. In a place there are *bands*, linked lists
-that legs leave as they came: one for each rank, or for each lane where the station is fair.
+A *place* is where legs wait, a row of the table `places`. First come the lines at the limits of each station, then
+those at the limits of each lane: these are *gates*, and their rows say also what else is known of the station, or lane.
+Behind them come the queue of each station and of each replica. In a place there are *bands*, linked lists that legs
+leave as they came: one for each rank, or for each lane where the station is fair. A lane goes by the number of its
+gate.
 """
 
 # numba compiles what is here; it supports no keyword-only arguments and no annotations of its own types.
@@ -19,12 +21,16 @@ from sim.engine import kernel
 from sim.engine.general_world import (
     BAND,
     BAND_END,
+    BEHIND,
+    GATES,
     HEAD,
     IN_LANE,
     IN_LINE,
     IN_QUEUE,
     IS_FAIR,
     LEAD,
+    OUTCOME,
+    STATIONS,
     STRIDE,
     TAIL,
 )
@@ -41,51 +47,45 @@ _at: Any = np.uintp
 @part
 def queue_of(world, station):
     """Give the place of a station's queue."""
-    return _at(len(world.gates)) + station
-
-
-@part
-def gate_of(world, lane):
-    """Give the gate, and the place of its line, that a lane has to itself."""
-    return _at(len(world.stations)) + lane
+    return _at(world.at[GATES]) + station
 
 
 @part
 def waits_in(world, place):
     """Say what legs in a place are marked with as long as they wait there."""
-    if place < len(world.stations):
+    if place < world.at[STATIONS]:
         return IN_LINE
-    return IN_LANE if place < len(world.gates) else IN_QUEUE
+    return IN_LANE if place < world.at[GATES] else IN_QUEUE
 
 
 @part
 def append(world, band, leg):
     """Put a leg at the end of a band."""
-    bands, behind = world.bands, world.behind
-    behind[_at(leg)] = -1
+    bands, legs = world.bands, world.legs
+    legs[_at(leg), BEHIND] = -1
     if bands[band, HEAD] < 0:
         bands[band, HEAD] = leg
     else:
-        behind[_at(bands[band, TAIL])] = leg
+        legs[_at(bands[band, TAIL]), BEHIND] = leg
     bands[band, TAIL] = leg
 
 
 @part
-def next_of(leg, behind, outcome, waits):
+def next_of(legs, leg):
     """Find who waits from `leg` on: those who left are passed over."""
-    while leg >= 0 and outcome[_at(leg)] != waits:
-        leg = behind[_at(leg)]
+    while leg >= 0 and legs[_at(leg), OUTCOME] < IN_LINE:
+        leg = legs[_at(leg), BEHIND]
     return leg
 
 
 @part
-def first_band(world, place, waits):
+def first_band(world, place):
     """Find the band whose head is next in a place, or -1; those who left it before are taken out."""
     places, bands = world.places, world.bands
     best, fair = -1, places[place, IS_FAIR] > 0
     for number in range(places[place, BAND], places[place, BAND_END]):
         band = _at(number)
-        leg = next_of(bands[band, HEAD], world.behind, world.log.outcome, waits)
+        leg = next_of(world.legs, bands[band, HEAD])
         bands[band, HEAD] = leg
         if leg >= 0 and (best < 0 or bands[band, LEAD] < bands[_at(best), LEAD]):
             best = number
@@ -95,20 +95,20 @@ def first_band(world, place, waits):
 
 
 @part
-def head(world, place, waits):
+def head(world, place):
     """Find who is next in a place, or -1."""
-    band = first_band(world, place, waits)
+    band = first_band(world, place)
     return world.bands[_at(band), HEAD] if band >= 0 else -1
 
 
 @part
-def pop(world, place, waits):
+def pop(world, place):
     """Take who is next out of a place; -1 if nobody waits there."""
-    band = first_band(world, place, waits)
+    band = first_band(world, place)
     if band < 0:
         return -1
     leg = world.bands[_at(band), HEAD]
-    world.bands[_at(band), HEAD] = world.behind[_at(leg)]
+    world.bands[_at(band), HEAD] = world.legs[_at(leg), BEHIND]
     return leg
 
 
@@ -127,14 +127,13 @@ def pay(world, place, band, cost):
 @call
 def forget_who_left(world, place):
     """Take those who left out of a place, so that the rest of what is known of them can be let go of."""
-    places, bands, behind, outcome = world.places, world.bands, world.behind, world.log.outcome
-    waits = waits_in(world, place)
+    places, bands, legs = world.places, world.bands, world.legs
     for number in range(places[place, BAND], places[place, BAND_END]):
         band = _at(number)
-        leg = next_of(bands[band, HEAD], behind, outcome, waits)
+        leg = next_of(legs, bands[band, HEAD])
         bands[band, HEAD] = leg
         while leg >= 0:
-            then = next_of(behind[_at(leg)], behind, outcome, waits)
-            behind[_at(leg)] = then
+            then = next_of(legs, legs[_at(leg), BEHIND])
+            legs[_at(leg), BEHIND] = then
             bands[band, TAIL] = leg
             leg = then

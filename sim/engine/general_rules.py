@@ -19,7 +19,7 @@ from sim.engine import general_batches as batches
 from sim.engine import general_callers as callers
 from sim.engine import general_lanes as lanes
 from sim.engine.general_lanes import call, part
-from sim.engine.general_parts import band_of, count, is_down, number_of, pick, schedule, weather_at
+from sim.engine.general_parts import band_of, count, is_down, schedule, weather_at
 from sim.engine.general_world import (
     AS_USUAL,
     BALANCE,
@@ -31,12 +31,18 @@ from sim.engine.general_world import (
     BY_TOKENS,
     CANCELS,
     DENIED,
+    ENDED,
     FAILED,
+    FAILS,
+    FLAGS,
+    FOLLOWS,
     GIVING_UP,
-    IN_LANE,
-    IN_LINE,
+    HEDGING,
     IN_QUEUE,
+    IN_RUN,
     IS_FAIR,
+    JOINED,
+    LANE_BIT,
     LANE_MOST,
     LANE_WAITING,
     LEVEL,
@@ -45,15 +51,24 @@ from sim.engine.general_world import (
     NEVER,
     NO_LIMIT,
     NOT_TRIED,
+    OF_STATION,
+    OUTCOME,
+    PATIENCE,
+    PAYS,
     PER,
     PERIOD,
+    QUEUE_MOST,
     REJECTED,
     REJECTS,
     SERVERS,
+    SERVICE,
     SINCE,
     SKIPPED,
     SLOWDOWN,
+    STARTED,
     TIMED_OUT,
+    TIMEOUT,
+    TOKENS,
     TURN,
     TURNS,
     WAITING,
@@ -85,7 +100,7 @@ def _level(limits, limit, now):
 def wait_for_room(world, gate, tokens, now):
     """Say for how long some limit of a gate will not have room for a leg if nobody else comes; 0 if all have it."""
     limits, wait = world.limits, 0
-    for place in range(world.gates[gate, LIMITS], world.gates[gate, LIMITS_END]):
+    for place in range(world.places[gate, LIMITS], world.places[gate, LIMITS_END]):
         limit = _at(world.limits_of[_at(place)])
         wait = max(wait, _level(limits, limit, now) + _cost(limits, limit, tokens) - limits[limit, BURST])
     return wait
@@ -95,7 +110,7 @@ def wait_for_room(world, gate, tokens, now):
 def take(world, gate, tokens, now):
     """Take from all limits of a gate what a leg costs; give the most that it takes from any."""
     limits, most = world.limits, 0
-    for place in range(world.gates[gate, LIMITS], world.gates[gate, LIMITS_END]):
+    for place in range(world.places[gate, LIMITS], world.places[gate, LIMITS_END]):
         limit = _at(world.limits_of[_at(place)])
         cost = _cost(limits, limit, tokens)
         limits[limit, LEVEL] = _level(limits, limit, now) + cost
@@ -107,23 +122,23 @@ def take(world, gate, tokens, now):
 @part
 def has_limits(world, gate):
     """Say whether a gate has any limits."""
-    return world.gates[gate, LIMITS] < world.gates[gate, LIMITS_END]
+    return world.places[gate, LIMITS] < world.places[gate, LIMITS_END]
 
 
 @call
 def look(world, gate, now):
     """Schedule the turn of the head of a gate's line."""
-    old, new, gates = world.carried, world.legs, world.gates
-    leg = lanes.head(world, gate, lanes.waits_in(world, gate))
+    places = world.places
+    leg = lanes.head(world, gate)
     if leg < 0:
-        gates[gate, TURN] = NEVER
+        places[gate, TURN] = NEVER
         return
-    wait = wait_for_room(world, gate, pick(old.tokens, new.tokens, leg), now)
+    wait = wait_for_room(world, gate, world.legs[_at(leg), TOKENS], now)
     if now > LATEST - wait:
-        gates[gate, TURN] = NEVER
-    elif gates[gate, TURN] != now + wait:  # else it is scheduled: for one who was the head before
-        gates[gate, TURN] = now + wait
-        schedule(world.pending, world.at, now, wait, TURNS + np.int64(gate), np.int64(gate))
+        places[gate, TURN] = NEVER
+    elif places[gate, TURN] != now + wait:  # else it is scheduled: for one who was the head before
+        places[gate, TURN] = now + wait
+        schedule(world.events, world.at, now, wait, TURNS + np.int64(gate), np.int64(gate))
 
 
 @part
@@ -137,7 +152,7 @@ def pass_station(world, station, lane, tokens, now):
 @part
 def queue_up(world, station, lane, leg):
     """Let a leg wait for a server."""
-    world.log.outcome[_at(leg)] = IN_QUEUE
+    world.legs[_at(leg), OUTCOME] = IN_QUEUE
     lanes.append(world, band_of(world, lanes.queue_of(world, station), lane), leg)
 
 
@@ -145,9 +160,9 @@ def queue_up(world, station, lane, leg):
 def stand_in_line(world, gate, band, leg, now):
     """Let a leg wait before limits."""
     waits = lanes.waits_in(world, gate)
-    world.log.outcome[_at(leg)] = waits
+    world.legs[_at(leg), OUTCOME] = waits
     lanes.append(world, band, leg)
-    if lanes.head(world, gate, waits) == leg:
+    if lanes.head(world, gate) == leg:
         look(world, gate, now)
 
 
@@ -160,126 +175,122 @@ def stand_in_station_line(world, station, lane, leg, now):
 @call
 def stand_in_lane(world, lane, leg, now):
     """Let a leg wait before the limits of its lane."""
-    gate = lanes.gate_of(world, lane)
-    stand_in_line(world, gate, _at(world.places[gate, BAND]), leg, now)
+    stand_in_line(world, lane, _at(world.places[lane, BAND]), leg, now)
 
 
 @part
 def start(world, leg, now):
     """Let a server take a leg, which settles when it ends and how."""
-    old, new, log, stations = world.carried, world.legs, world.log, world.stations
-    pending, at = world.pending, world.at
+    legs, places, events, at = world.legs, world.places, world.events, world.at
     row = _at(leg)
-    station = _at(pick(old.station, new.station, leg))
-    limited = stations[station, SERVERS] > 0
+    station = _at(legs[row, OF_STATION])
+    limited = places[station, SERVERS] > 0
     if limited:
-        stations[station, BUSY] += 1
-    service = pick(old.service, new.service, leg)
+        places[station, BUSY] += 1
+    service = legs[row, SERVICE]
     queue = lanes.queue_of(world, station)
     if world.places[queue, IS_FAIR]:
-        lanes.pay(world, queue, band_of(world, queue, _at(pick(old.lane, new.lane, leg))), service)
-    if stations[station, WEATHER_END] > 0:
-        service = service * world.weather[weather_at(stations, world.weather, station, now), SLOWDOWN] // AS_USUAL
-    number = number_of(world.numbers, at, leg)
-    timeout = pick(old.timeout, new.timeout, leg)
-    left = timeout - (now - log.joined[row])
-    waited = log.outcome[row] != NOT_TRIED
-    log.started[row] = now
+        lanes.pay(world, queue, band_of(world, queue, _at(legs[row, FLAGS] >> LANE_BIT)), service)
+    if places[station, WEATHER_END] > 0:
+        service = service * world.weather[weather_at(places, world.weather, station, now), SLOWDOWN] // AS_USUAL
+    number = legs[row, IN_RUN]
+    timeout = legs[row, TIMEOUT]
+    left = timeout - (now - legs[row, JOINED])
+    waited = legs[row, OUTCOME] != NOT_TRIED
+    legs[row, STARTED] = now
     if timeout < NO_LIMIT and service > left:
-        log.outcome[row] = TIMED_OUT
+        legs[row, OUTCOME] = TIMED_OUT
         if now <= LATEST - left:
-            log.ended[row] = now + left
-        if not waited or timeout > pick(
-            old.patience, new.patience, leg
-        ):  # else its timer while it waited is that of the timeout
-            schedule(pending, at, now, left, GIVING_UP + number, leg)
-        if limited and not stations[station, CANCELS]:
-            schedule(pending, at, now, service, FIRST_RANK + number, -1 - pick(old.station, new.station, leg))
+            legs[row, ENDED] = now + left
+        # one who waited may have a timer that is that of the timeout
+        if not waited or timeout > legs[row, PATIENCE]:
+            schedule(events, at, now, left, GIVING_UP + number, leg)
+        if limited and not places[station, CANCELS]:
+            schedule(events, at, now, service, FIRST_RANK + number, -1 - legs[row, OF_STATION])
     else:
-        log.outcome[row] = FAILED if pick(old.fails, new.fails, leg) else WELL
+        legs[row, OUTCOME] = FAILED if legs[row, FLAGS] & FAILS else WELL
         if now <= LATEST - service:
-            log.ended[row] = now + service
-        schedule(pending, at, now, service, FIRST_RANK + number, leg)
+            legs[row, ENDED] = now + service
+        schedule(events, at, now, service, FIRST_RANK + number, leg)
 
 
 @part
-def join(world, leg, now):
+def join(world, extra, leg, now):
     """Let a leg join its station; -1, or if it has ended already, for how long it has to wait for another try."""
-    old, new, log, stations, at = world.carried, world.legs, world.log, world.stations, world.at
+    legs, places, at = world.legs, world.places, world.at
     row = _at(leg)
-    station = _at(pick(old.station, new.station, leg))
-    log.joined[row] = now
+    station = _at(legs[row, OF_STATION])
+    legs[row, JOINED] = now
     outcome, wait = NOT_TRIED, 0
-    if callers.is_open(world.callers.desks, station, now):
-        outcome = SKIPPED
-    budget = stations[station, BUDGET]
+    if extra is not None:
+        if callers.is_open(places, station, now):
+            outcome = SKIPPED
+    budget = places[station, BUDGET]
     if outcome == NOT_TRIED and budget < NO_LIMIT:
-        after = pick(old.after, new.after, leg)
-        if callers.hedged_by(world, leg) >= 0:
-            pass
-        elif after < 0:
-            stations[station, BALANCE] = min(stations[station, BALANCE] + budget, stations[station, BUDGET_MOST])
-        elif pick(old.station, new.station, after if leg < len(old.after) else after + len(old.after)) == pick(
-            old.station, new.station, leg
-        ):
-            if stations[station, BALANCE] < AS_USUAL:
+        if not legs[row, FLAGS] & (FOLLOWS | HEDGING):
+            places[station, BALANCE] = min(places[station, BALANCE] + budget, places[station, BUDGET_MOST])
+        elif legs[row, FLAGS] & PAYS:
+            if places[station, BALANCE] < AS_USUAL:
                 outcome = DENIED
             else:
-                stations[station, BALANCE] -= AS_USUAL
-    lane = _at(pick(old.lane, new.lane, leg))
-    gate = lanes.gate_of(world, lane)
-    tokens = pick(old.tokens, new.tokens, leg)
+                places[station, BALANCE] -= AS_USUAL
+    lane = _at(legs[row, FLAGS] >> LANE_BIT)
+    tokens = legs[row, TOKENS]
     is_limited = has_limits(world, station)
-    batched, replica = batches.has_replicas(world.batches, station), -1
+    batched, replica = False, -1
+    if extra is not None:
+        batched = batches.has_replicas(world, station)
     enters, passes, starts = True, True, True
-    if outcome == NOT_TRIED and is_down(stations, world.weather, station, now):
+    if outcome == NOT_TRIED and is_down(places, world.weather, station, now):
         outcome = FAILED
     if outcome == NOT_TRIED:
-        if has_limits(world, gate):
-            wait = wait_for_room(world, gate, tokens, now)
-            enters = wait == 0 and lanes.head(world, gate, IN_LANE) < 0
+        if has_limits(world, lane):
+            wait = wait_for_room(world, lane, tokens, now)
+            enters = wait == 0 and lanes.head(world, lane) < 0
         passes = enters
         if is_limited:
             ahead = wait_for_room(world, station, tokens, now)
-            passes = enters and ahead == 0 and lanes.head(world, station, IN_LINE) < 0
+            passes = enters and ahead == 0 and lanes.head(world, station) < 0
             wait = max(wait, ahead)
-        servers = stations[station, SERVERS]
-        if batched:
-            replica = batches.picked(world.batches, station, leg, now)
-            starts = passes and batches.has_room(world.batches, replica)
-        else:
-            starts = passes and (servers == 0 or stations[station, BUSY] < servers)
+        servers = places[station, SERVERS]
+        starts = passes and (servers == 0 or places[station, BUSY] < servers)
+        if extra is not None:
+            if batched:
+                replica = batches.picked(world, extra, station, leg, now)
+                starts = passes and batches.has_room(extra, replica)
         if not starts and (
-            stations[station, WAITING] >= pick(old.queue_most, new.queue_most, leg)
-            or world.lanes[lane, LANE_WAITING] >= world.lanes[lane, LANE_MOST]
+            places[station, WAITING] >= legs[row, QUEUE_MOST] or places[lane, LANE_WAITING] >= places[lane, LANE_MOST]
         ):
             outcome, wait = REJECTED, 0
-        elif not passes and stations[station, REJECTS]:
+        elif not passes and places[station, REJECTS]:
             outcome = REJECTED
     if outcome != NOT_TRIED:
-        log.started[row] = now
-        log.ended[row] = now
-        log.outcome[row] = outcome
+        legs[row, STARTED] = now
+        legs[row, ENDED] = now
+        legs[row, OUTCOME] = outcome
         return wait
     if enters:
-        take(world, gate, tokens, now)
+        take(world, lane, tokens, now)
     if passes and is_limited:
         pass_station(world, station, lane, tokens, now)
-    if passes and batched:
-        batches.send(world.batches, station, replica, leg, now)
+    if extra is not None:
+        if passes and batched:
+            batches.send(world, extra, station, replica, leg, now)
+            if starts:
+                batches.enter(world, extra, leg, replica, now)
+                return -1
     if starts:
-        if batched:
-            batches.enter(world, leg, replica, now)
-        else:
-            start(world, leg, now)
+        start(world, leg, now)
         return -1
     count(world, station, lane, 1)
-    span = min(pick(old.patience, new.patience, leg), pick(old.timeout, new.timeout, leg))
+    span = min(legs[row, PATIENCE], legs[row, TIMEOUT])
     if span < NO_LIMIT:
-        schedule(world.pending, at, now, span, GIVING_UP + number_of(world.numbers, at, leg), leg)
-    if passes and batched:
-        batches.wait(world, replica, lane, leg)
-    elif passes:
+        schedule(world.events, at, now, span, GIVING_UP + legs[row, IN_RUN], leg)
+    if extra is not None:
+        if passes and batched:
+            batches.wait(world, extra, replica, lane, leg)
+            return -1
+    if passes:
         queue_up(world, station, lane, leg)
     elif enters:
         stand_in_station_line(world, station, lane, leg, now)

@@ -36,6 +36,7 @@ from sim.engine.general_world import (
     REPLICAS_END,
     SCALES,
     STARTUP,
+    STATIONS,
     THERE,
     TICK,
     WANTED,
@@ -50,9 +51,9 @@ _at: Any = np.uintp
 
 
 @part
-def is_up(batches, replica, now):
+def is_up(extra, replica, now):
     """Say whether a replica may be sent legs."""
-    replicas = batches.replicas
+    replicas = extra.replicas
     return (
         replicas[_at(replica), PAID_SINCE] != NEVER
         and replicas[_at(replica), DRAINS] == 0
@@ -61,20 +62,20 @@ def is_up(batches, replica, now):
 
 
 @part
-def note(batches, station, more, now):
+def note(world, station, more, now):
     """Note that legs come to the replicas of a station, or leave them."""
-    stations = batches.stations
-    if stations[station, SCALES] > 0:
-        there = min(stations[station, THERE], MOST_COUNTED)
-        stations[station, LOAD] += there * (now - stations[station, LOAD_SINCE])
-        stations[station, LOAD_SINCE] = now
-        stations[station, THERE] += more
+    places = world.places
+    if places[station, SCALES] > 0:
+        there = min(places[station, THERE], MOST_COUNTED)
+        places[station, LOAD] += there * (now - places[station, LOAD_SINCE])
+        places[station, LOAD_SINCE] = now
+        places[station, THERE] += more
 
 
 @part
-def let_go(batches, replica, now):
+def let_go(extra, replica, now):
     """Let a replica go that drains and has no legs."""
-    replicas, window = batches.replicas, batches.window
+    replicas, window = extra.replicas, extra.window
     if replicas[replica, DRAINS] > 0 and replicas[replica, INSIDE] == 0 and replicas[replica, PAID_SINCE] != NEVER:
         paid = min(now, window[1]) - max(replicas[replica, PAID_SINCE], window[0])
         replicas[replica, PAID] += max(paid, 0)
@@ -82,70 +83,70 @@ def let_go(batches, replica, now):
 
 
 @part
-def _number_wanted(batches, station, now):
+def _number_wanted(world, extra, station, now):
     """Say how many replicas are wanted from now on."""
-    stations = batches.stations
-    wanted = stations[station, WANTED]
-    row = stations[station, PLAN]
-    if row < stations[station, PLAN_END] and batches.plan[_at(row), 0] == now:
-        wanted = batches.plan[_at(row), 1]
-        stations[station, PLAN] = row + 1
-    if stations[station, EVERY] > 0 and stations[station, TICK] == now:
-        stations[station, TICK] = now + stations[station, EVERY] if now <= LATEST - stations[station, EVERY] else LATEST
-        note(batches, station, 0, now)
-        each = stations[station, LOAD_EACH]
-        needed = (stations[station, LOAD] + (each - 1)) // each
-        needed = max(stations[station, LEAST], min(needed, stations[station, MOST_WANTED]))
-        stations[station, LOAD] = 0
-        if needed > wanted or now - stations[station, CHANGED] >= stations[station, COOLDOWN]:
+    places = world.places
+    wanted = places[station, WANTED]
+    row = places[station, PLAN]
+    if row < places[station, PLAN_END] and extra.plan[_at(row), 0] == now:
+        wanted = extra.plan[_at(row), 1]
+        places[station, PLAN] = row + 1
+    if places[station, EVERY] > 0 and places[station, TICK] == now:
+        places[station, TICK] = now + places[station, EVERY] if now <= LATEST - places[station, EVERY] else LATEST
+        note(world, station, 0, now)
+        each = places[station, LOAD_EACH]
+        needed = (places[station, LOAD] + (each - 1)) // each
+        needed = max(places[station, LEAST], min(needed, places[station, MOST_WANTED]))
+        places[station, LOAD] = 0
+        if needed > wanted or now - places[station, CHANGED] >= places[station, COOLDOWN]:
             wanted = needed
     return wanted
 
 
 @part
-def _decide(batches, station, now):
+def _decide(world, extra, station, now):
     """Decide how many replicas of a station are wanted, and let them start, drain or go."""
-    stations, replicas = batches.stations, batches.replicas
-    wanted = _number_wanted(batches, station, now)
-    if wanted != stations[station, WANTED]:
-        stations[station, WANTED] = wanted
-        stations[station, CHANGED] = now
-        first = stations[station, REPLICAS]
-        for number in range(first, stations[station, REPLICAS_END]):
+    places, replicas = world.places, extra.replicas
+    wanted = _number_wanted(world, extra, station, now)
+    if wanted != places[station, WANTED]:
+        places[station, WANTED] = wanted
+        places[station, CHANGED] = now
+        first = places[station, REPLICAS]
+        for number in range(first, places[station, REPLICAS_END]):
             replica = _at(number)
             if number - first < wanted:
                 if replicas[replica, PAID_SINCE] == NEVER:
                     replicas[replica, PAID_SINCE] = now
-                    startup = stations[station, STARTUP]
+                    startup = places[station, STARTUP]
                     replicas[replica, READY] = now + startup if now <= LATEST - startup else LATEST
                 replicas[replica, DRAINS] = 0
             else:
                 replicas[replica, DRAINS] = 1
-                let_go(batches, replica, now)
-    row = stations[station, PLAN]
-    decides = stations[station, TICK] if stations[station, EVERY] > 0 else LATEST
-    if row < stations[station, PLAN_END]:
-        decides = min(decides, batches.plan[_at(row), 0])
-    stations[station, DECIDES] = decides
+                let_go(extra, replica, now)
+    row = places[station, PLAN]
+    decides = places[station, TICK] if places[station, EVERY] > 0 else LATEST
+    if row < places[station, PLAN_END]:
+        decides = min(decides, extra.plan[_at(row), 0])
+    places[station, DECIDES] = decides
 
 
 @part
-def is_used(batches):
+def is_used(world):
     """Say whether the number of replicas of any station changes."""
     used = False
-    for station in range(len(batches.stations)):
-        used = used or batches.stations[_at(station), SCALES] > 0
+    for station in range(world.at[STATIONS]):
+        used = used or world.places[_at(station), SCALES] > 0
     return used
 
 
 @call
-def decide(batches, latest):
+def decide(world, extra, latest):
     """Let the station decide that does so next, if that is no later than `latest`; say whether one did."""
-    stations, first, when = batches.stations, -1, LATEST
-    for station in range(len(stations)):
-        if stations[_at(station), DECIDES] < when:
-            first, when = station, stations[_at(station), DECIDES]
+    places, first, when = world.places, -1, LATEST
+    for station in range(world.at[STATIONS]):
+        if places[_at(station), DECIDES] < when:
+            first, when = station, places[_at(station), DECIDES]
     if first < 0 or when > latest:
         return False
-    _decide(batches, _at(first), when)
+    _decide(world, extra, _at(first), when)
     return True

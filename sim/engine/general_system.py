@@ -9,8 +9,9 @@ import numpy as np
 
 from sim.columns import Bools, Ints
 from sim.engine import general_world as of
+from sim.engine.general_world import Extra
 from sim.engine.kernel import LATEST
-from sim.routing.callers import Callers
+from sim.routing.callers import Callers, callers_of
 from sim.routing.conditions import AS_USUAL, NO_LIMIT, Conditions
 from sim.routing.itinerary import Itinerary
 from sim.routing.lanes import Lanes, lanes_of
@@ -20,16 +21,15 @@ _SIDES: Final[tuple[Literal["left", "right"], ...]] = ("left", "right")
 
 
 class System(NamedTuple):
-    """Tables of a run as `World` has them."""
+    """Tables of a run as `World` has them, and how many of its places are stations, and gates."""
 
-    stations: Ints
-    lanes: Ints
-    gates: Ints
     places: Ints
     bands: Ints
     limits: Ints
     limits_of: Ints
     weather: Ints
+    stations: int
+    gates: int
 
 
 def laid_out(itinerary: Itinerary, conditions: Conditions) -> System:
@@ -39,7 +39,9 @@ def laid_out(itinerary: Itinerary, conditions: Conditions) -> System:
     limits[:, of.PERIOD] = conditions.limit_period_ns
     limits[:, of.PER] = conditions.limit_per_period
     limits[:, of.BURST] = conditions.limit_burst_ns
-    stations = np.zeros((len(itinerary.servers), of.STATION_FIELDS), dtype=np.int64)
+    lanes, number = lanes_of(itinerary), len(itinerary.servers)
+    places, bands = _places(lanes, number, _stations_of_replicas(itinerary.replicas))
+    stations = places[:number]
     stations[:, of.SERVERS] = itinerary.servers
     stations[:, of.BALANCE] = conditions.budget_most
     stations[:, of.BUDGET] = conditions.budget
@@ -51,28 +53,40 @@ def laid_out(itinerary: Itinerary, conditions: Conditions) -> System:
         stations[station, of.WEATHER] = len(weather)
         weather += _stretches(conditions, conditions.outage_station == station)
         stations[station, of.WEATHER_END] = len(weather)
-    lanes = lanes_of(itinerary)
-    gates, limits_of = _gates(conditions, lanes, len(stations))
+    gates = number + len(lanes.lane_station)
     return System(
-        stations,
-        *_places(lanes, len(stations), gates, _stations_of_replicas(itinerary.replicas)),
-        limits=limits,
-        limits_of=limits_of,
-        weather=np.array(weather, dtype=np.int64).reshape(-1, of.WEATHER_FIELDS),
+        places,
+        bands,
+        limits,
+        _limits_of(conditions, lanes, places[:gates]),
+        np.array(weather, dtype=np.int64).reshape(-1, of.WEATHER_FIELDS),
+        number,
+        gates,
     )
 
 
-def _gates(conditions: Conditions, lanes: Lanes, stations: int) -> tuple[Ints, Ints]:
-    """Lay out the gates, those of lanes behind those of stations; and their limits."""
+def extra_of(itinerary: Itinerary, places: Ints) -> Extra | None:
+    """Lay out replicas and callers, of stations in their rows of `places`; None where there is neither."""
+    if itinerary.replicas is None and itinerary.callers is None:
+        return None
+    stations = places[: len(itinerary.servers)]
+    return Extra(
+        beside=np.empty((0, of.BESIDE_FIELDS), dtype=np.int64),
+        **_batched(stations, itinerary.replicas),
+        failed=_desks(stations, callers_of(itinerary)),
+    )
+
+
+def _limits_of(conditions: Conditions, lanes: Lanes, gates: Ints) -> Ints:
+    """Say where the limits of each gate are, those of lanes behind those of stations; give them one after the other."""
     station, of_station = conditions.station_limit.T
     lane, of_lane = lanes.lane_limit.T
-    where = np.concatenate((station, lane + stations))
-    number = np.arange(stations + len(lanes.lane_station))
-    gates = np.zeros((len(number), of.GATE_FIELDS), dtype=np.int64)
+    where = np.concatenate((station, lane + len(conditions.budget)))
+    number = np.arange(len(gates))
     gates[:, of.TURN] = of.NEVER
     gates[:, of.LIMITS] = np.searchsorted(where, number)
     gates[:, of.LIMITS_END] = np.searchsorted(where, number, side="right")
-    return gates, np.concatenate((of_station, of_lane))
+    return np.concatenate((of_station, of_lane))
 
 
 def _stations_of_replicas(replicas: Replicas | None) -> Ints:
@@ -82,41 +96,41 @@ def _stations_of_replicas(replicas: Replicas | None) -> Ints:
     return np.repeat(np.arange(len(replicas.slots)), np.where(replicas.slots > 0, replicas.most, 0))
 
 
-def _places(lanes: Lanes, stations: int, gates: Ints, of_replicas: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-    """Lay out the lanes, give the gates as they are, and lay out the places where legs wait and their bands.
+def _places(lanes: Lanes, stations: int, of_replicas: Ints) -> tuple[Ints, Ints]:
+    """Lay out the places where legs wait, with what is known of lanes, and their bands.
 
-    Behind the queues of stations come those of replicas.
+    Behind the lines of stations and of lanes come the queues of stations, and then those of replicas.
     """
-    table = np.zeros((len(lanes.lane_station), of.LANE_FIELDS), dtype=np.int64)
-    table[:, of.LANE_MOST] = lanes.lane_most
+    number = len(lanes.lane_station)
+    band_of = np.zeros(number, dtype=np.int64)
     strides: list[list[int]] = []  # of the bands of each station
     for station in range(stations):
         mine = np.flatnonzero(lanes.lane_station == station)
         if lanes.fair[station]:
-            table[mine, of.LANE_BAND] = np.arange(len(mine))
+            band_of[mine] = np.arange(len(mine))
             strides.append(lanes.lane_stride[mine].tolist())
         else:
-            ranks, table[mine, of.LANE_BAND] = np.unique(lanes.lane_rank[mine], return_inverse=True)
+            ranks, band_of[mine] = np.unique(lanes.lane_rank[mine], return_inverse=True)
             strides.append([1] * len(ranks))
-    of_places = [*strides, *([1] for _ in lanes.lane_station), *strides, *(strides[number] for number in of_replicas)]
+    of_places = [*strides, *([1] for _ in range(number)), *strides, *(strides[one] for one in of_replicas)]
     ends = np.cumsum([len(bands) for bands in of_places])
     places = np.zeros((len(of_places), of.PLACE_FIELDS), dtype=np.int64)
     places[:, of.BAND], places[:, of.BAND_END] = np.concatenate(([0], ends[:-1])), ends
-    places[:stations, of.IS_FAIR] = lanes.fair
-    places[len(gates) :, of.IS_FAIR] = np.concatenate((lanes.fair, lanes.fair[of_replicas]))
+    fair = (lanes.fair, np.zeros(number, dtype=np.bool_), lanes.fair, lanes.fair[of_replicas])
+    places[:, of.IS_FAIR] = np.concatenate(fair)
+    of_lanes = places[stations : stations + number]
+    of_lanes[:, of.LANE_MOST], of_lanes[:, of.LANE_BAND] = lanes.lane_most, band_of
     bands = np.full((int(ends[-1]), of.BAND_FIELDS), -1, dtype=np.int64)
     bands[:, of.LEAD] = 0
     bands[:, of.STRIDE] = np.concatenate(of_places)
-    return table, gates, places, bands
+    return places, bands
 
 
-def batched(replicas: Replicas | None, stations: int) -> dict[str, Ints]:
-    """Lay out what serves in batches; nothing where there are no replicas."""
-    table = np.zeros((stations, of.BATCHED_FIELDS), dtype=np.int64)
+def _batched(table: Ints, replicas: Replicas | None) -> dict[str, Ints]:
+    """Lay out what serves in batches, of stations in their `table`; without rows where there are no replicas."""
     if replicas is None:
         none = np.empty(0, dtype=np.int64)
         return {
-            "stations": table,
             "replicas": none.reshape(0, of.REPLICA_FIELDS),
             "slots": none.reshape(0, of.SLOT_FIELDS),
             "speeds": none.reshape(0, 3),
@@ -139,7 +153,6 @@ def batched(replicas: Replicas | None, stations: int) -> dict[str, Ints]:
     own = np.arange(len(each)) - table[each[:, of.STATION], of.REPLICAS]
     each[:, of.PAID_SINCE] = np.where(own < replicas.number[each[:, of.STATION]], 0, of.NEVER)
     return {
-        "stations": table,
         "replicas": each,
         "slots": np.full((int(each[:, of.ROOM].sum()), of.SLOT_FIELDS), -1, dtype=np.int64),
         "speeds": np.stack((replicas.prefill_speed, replicas.decode_speed, replicas.beside_speed), axis=1),
@@ -168,24 +181,25 @@ def _lay_out_scaling(table: Ints, replicas: Replicas) -> None:
     table[:, of.DECIDES] = np.where(scales, np.minimum(ticks, planned), LATEST)
 
 
-def desks(callers: Callers) -> dict[str, Ints]:
-    """Lay out what callers keep of each station."""
-    table = np.zeros((len(callers.allowed_fails), of.DESK_FIELDS), dtype=np.int64)
+def _desks(table: Ints, callers: Callers) -> Ints:
+    """Lay out what callers keep of each station in its `table`; give where failures are kept."""
     table[:, of.ALLOWED] = callers.allowed_fails
     table[:, of.WITHIN] = callers.within_ns
     table[:, of.OPEN_FOR] = callers.cooldown_ns
     table[:, of.OPENED] = of.NEVER
     kept = np.where(callers.allowed_fails < NO_LIMIT, callers.allowed_fails, 0)
     table[:, of.RING] = np.cumsum(kept) - kept
-    return {"desks": table, "failed": np.zeros(int(kept.sum()), dtype=np.int64)}
+    return np.zeros(int(kept.sum()), dtype=np.int64)
 
 
-def used(batched: dict[str, Ints]) -> list[Usage]:
+def used(stations: Ints, extra: Extra | None) -> list[Usage]:
     """Sum up what the replicas of each station did within the window."""
-    start, end = batched["window"].tolist()
+    if extra is None:
+        return [Usage()] * len(stations)
+    start, end = extra.window.tolist()
     found = []
-    for station in batched["stations"].tolist():
-        mine = batched["replicas"][station[of.REPLICAS] : max(station[of.REPLICAS], station[of.REPLICAS_END])]
+    for station in stations.tolist():
+        mine = extra.replicas[station[of.REPLICAS] : max(station[of.REPLICAS], station[of.REPLICAS_END])]
         low, high, busy = (sum(mine[:, field].tolist()) for field in (of.SERVED_LOW, of.SERVED_HIGH, of.SERVING))
         since = mine[:, of.PAID_SINCE]
         running = np.where(since == of.NEVER, 0, np.maximum(end - np.maximum(since, start), 0))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from collections.abc import Collection
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from sim.engine import ENGINES, play
 from sim.errors import InvalidInput, Issue
+from sim.fleet.capacity import batching_of
+from sim.routing.callers import plain_callers
 from sim.routing.conditions import unconditional
 from sim.routing.itinerary import Itinerary
 from sim.workload.sources import processes_of
@@ -26,7 +30,7 @@ _FEW_PLAYS = 50_000
 """A request through a pattern takes the reference engine some 20 microseconds; to load numba takes half a second, to
 compile the loop (once per installation) two to three more."""
 _FEW_REFUSABLE_PLAYS = 150_000
-"""The same where calls may be refused: some 60 microseconds, and ten seconds to compile."""
+"""The same where calls may be refused: some 60 microseconds, and about ten seconds to compile."""
 _PLAYS_PER_WORKER = 1_500_000
 """Another process takes more than a second to start, in which one plays about this many requests end to end."""
 
@@ -34,6 +38,25 @@ _MOST_THREADS = 3
 """More would wait for the one that plays and accounts."""
 
 _NS = 1e9
+
+
+class Loop(Enum):
+    """The loops of the compiled engine, each compiled by itself and kept by numba: see `sim.engine`."""
+
+    PLAIN = "plain"
+    CONDITIONS = "with conditions"
+    EXTRA = "with replicas or callers"
+
+
+def loops_of(scene: Scene) -> set[Loop]:
+    """Say which loops the patterns of a scene are played by."""
+    models = scene.spec.fleet.values()
+    extra = any(
+        batching_of(model.capacity) is not None or model.client.breaker is not None or model.client.hedge is not None
+        for model in models
+    )
+    refusing = Loop.EXTRA if extra else Loop.CONDITIONS
+    return {refusing if scene.may_refuse(pattern) else Loop.PLAIN for pattern in scene.line_up.patterns}
 
 
 def plays_of(scene: Scene) -> float:
@@ -54,18 +77,19 @@ def plays_of(scene: Scene) -> float:
     return requests * len(scene.line_up.patterns) * run.replications
 
 
-def choose_engine(name: str, plays: float, *, refusable: bool = False) -> tuple[str, str]:
+def choose_engine(name: str, plays: float, loops: Collection[Loop] = (Loop.PLAIN,)) -> tuple[str, str]:
     """Give the engine to use and, where it is not the one that was wanted, what to tell the user.
 
-    `refusable` says that some calls may be refused, which is played by another compiled loop.
+    `loops` are those of the compiled engine that would be needed.
 
     Raises InvalidInput for an engine that does not exist, or that cannot be used and was asked for by name.
     """
     if name not in (AUTO, *ENGINES):
         raise InvalidInput([Issue(f"there is no engine {name!r}; there are: {', '.join((AUTO, *ENGINES))}")])
-    if name == REFERENCE or (name == AUTO and plays < (_FEW_REFUSABLE_PLAYS if refusable else _FEW_PLAYS)):
+    few = _FEW_PLAYS if set(loops) <= {Loop.PLAIN} else _FEW_REFUSABLE_PLAYS
+    if name == REFERENCE or (name == AUTO and plays < few):
         return REFERENCE, ""
-    reason = _trouble_with_compiling(refusable=refusable)
+    reason = _trouble_with_compiling(loops)
     if not reason:
         return COMPILED, ""
     if name == COMPILED:
@@ -88,8 +112,8 @@ def choose_workers(wanted: int | None, plays: float, replications: int, engine: 
     return processes, threads
 
 
-def _trouble_with_compiling(*, refusable: bool) -> str:
-    """Compile or load the loop by playing one request; give what is wrong, or nothing.
+def _trouble_with_compiling(loops: Collection[Loop]) -> str:
+    """Compile or load each loop by playing one request; give what is wrong, or nothing.
 
     An interrupted write can leave numba's cache unreadable (numba issue 9348): then it is emptied once and filled anew.
     """
@@ -99,18 +123,26 @@ def _trouble_with_compiling(*, refusable: bool) -> str:
         missing = True
     if missing:
         return "numba is not installed"
-    one, zero = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    request = Itinerary(zero, one, zero, zero, zero, one, unconditional(1, 1) if refusable else None)
-    try:
-        play(request, COMPILED)
-    except Exception:  # noqa: BLE001 - a broken cache raises anything
+    for loop in loops:
+        request = _request_for(loop)
         try:
-            module = "sim.engine.general" if refusable else "sim.engine.kernel"
-            importlib.import_module(module).forget_cache()
             play(request, COMPILED)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other engine does not need it
-            return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        except Exception:  # noqa: BLE001 - a broken cache raises anything
+            try:
+                module = "sim.engine.kernel" if loop is Loop.PLAIN else "sim.engine.general"
+                importlib.import_module(module).forget_cache()
+                play(request, COMPILED)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other engine does not need it
+                return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     return ""
+
+
+def _request_for(loop: Loop) -> Itinerary:
+    """Give one request that a loop plays."""
+    one, zero = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    conditions = None if loop is Loop.PLAIN else unconditional(1, 1)
+    callers = plain_callers(1, 1) if loop is Loop.EXTRA else None
+    return Itinerary(zero, one, zero, zero, zero, one, conditions, callers=callers)
 
 
 def _cores() -> int:

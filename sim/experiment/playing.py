@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.errors import InvalidInput, Issue
-from sim.experiment.effort import choose_engine, choose_workers, plays_of
+from sim.experiment.effort import choose_engine, choose_workers, loops_of, plays_of
 from sim.experiment.finished import Finished
 from sim.experiment.scene import Scene, most_exact
 from sim.experiment.simulate import Run
@@ -41,9 +41,8 @@ class Playing:
         self._progress = progress
         self._scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
         self._plays = plays_of(self._scene) / experiment.spec.run.replications
-        refusable = any(self._scene.may_refuse(pattern) for pattern in experiment.line_up.patterns)
         plays = self._plays * experiment.spec.run.replications
-        self._engine, self._remark = choose_engine(engine, plays, refusable=refusable)
+        self._engine, self._remark = choose_engine(engine, plays, loops_of(self._scene))
         self._finished = None if finished is None else Finished(finished, experiment.plays_hash)
         self._played = {} if self._finished is None else self._finished.load()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from sim.experiment.effort import COMPILED, choose_engine, choose_workers, plays_of
+from sim.experiment.effort import COMPILED, choose_engine, choose_workers, loops_of, plays_of
 from sim.experiment.measured import measured_calls
 from sim.experiment.scene import Scene
 from sim.experiment.simulate import Run
@@ -150,9 +150,8 @@ class Prober:
     def _means(self, scene: Scene, replications: int) -> tuple[str, tuple[int, int]]:
         """Give engine, processes and threads for so many more replications. The answer depends on none of them."""
         effort, plays = self._effort, plays_of(scene) / scene.spec.run.replications * replications
-        refusable = any(scene.may_refuse(pattern) for pattern in scene.line_up.patterns)
         if self._engine != COMPILED:  # once it is worth its start it has been started
-            self._engine, _ = choose_engine(effort.engine, plays * _LOOKS_PER_STUDY, refusable=refusable)
+            self._engine, _ = choose_engine(effort.engine, plays * _LOOKS_PER_STUDY, loops_of(scene))
         engine = self._engine
         # no more processes than are worth their start: a search plays little at a time
         processes, threads = choose_workers(None, plays, replications, engine)

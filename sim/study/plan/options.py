@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.experiment.effort import choose_engine, choose_workers, plays_of
+from sim.experiment.effort import choose_engine, choose_workers, loops_of, plays_of
 from sim.experiment.lineup import line_up
 from sim.experiment.result import PatternResult
 from sim.experiment.scene import Scene
@@ -88,8 +88,7 @@ def scene_of(scene: Scene, options: Sequence[Named], replications: int) -> Scene
 def played(experiment: Experiment, scene: Scene, effort: Effort, first: int) -> Run:
     """Play every pattern of a scene in replications of its own."""
     replications, plays = scene.spec.run.replications, plays_of(scene)
-    refusable = any(scene.may_refuse(pattern) for pattern in scene.line_up.patterns)
-    engine, remark = choose_engine(effort.engine, plays, refusable=refusable)
+    engine, remark = choose_engine(effort.engine, plays, loops_of(scene))
     workers = choose_workers(None, plays, replications, engine)
     if effort.workers is not None:  # no more processes than are worth their start
         most = choose_workers(effort.workers, plays, replications, engine)

@@ -15,6 +15,7 @@ from sim.cli.outputs import output_option, writers
 from sim.cli.paper import drawn
 from sim.errors import InvalidInput, Issue
 from sim.experiment.durable import replace_file
+from sim.report.break_even import break_even_json, render_break_even, writer_for_break_even
 from sim.report.fit import (
     render_routers,
     render_scores,
@@ -27,6 +28,7 @@ from sim.study.fit.confidence import Costs, ScoreFit, Target, fit_score
 from sim.study.fit.labelled import Labelled, Wanted, read_labelled
 from sim.study.fit.responses import SCORES, read_responses
 from sim.study.fit.router import Prompts, fit_routers
+from sim.study.plan.breakeven import Bills, Kinds, break_even_of, measured_kinds
 from sim.units import parse_fraction
 
 if TYPE_CHECKING:
@@ -196,6 +198,90 @@ def confidence(
     for output, write in written.items():
         replace_file(output, write(found))
     say(scores_json(found, str(file)) if as_json else drawn(lambda console: render_scores(found, str(file), console)))
+
+
+@command.command("break-even", cls=Verb)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--weak", metavar="COLUMN", help="Whether the weak model's answer is acceptable.")
+@click.option("--strong", metavar="COLUMN", help="Whether the strong model's answer is acceptable.")
+@click.option(
+    "--outcomes",
+    metavar="BOTH,STRONG,WEAK",
+    help="Without FILE: shares of prompts that both models get right, only the strong one, only the weak one.",
+)
+@click.option("--weak-usd", type=click.FloatRange(min=0), required=True, help="Cost of 1,000 weak answers.")
+@click.option("--strong-usd", type=click.FloatRange(min=0), required=True, help="Cost of 1,000 strong answers.")
+@click.option("--classifier-usd", type=click.FloatRange(min=0), default=0.0, help="Cost of classifying 1,000 requests.")
+@click.option("--verifier-usd", type=click.FloatRange(min=0), default=0.0, help="Cost of checking 1,000 answers.")
+@click.option("--value", type=click.FloatRange(min=0), required=True, help="Worth of one acceptable answer in USD.")
+@click.option(
+    "--classifier",
+    default="85%",
+    show_default=True,
+    metavar="ACCURACY",
+    help="Accuracy of the classifier whose floor is also found by playing both patterns.",
+)
+@click.option(
+    "--requests",
+    type=click.IntRange(min=1_000, max=10_000_000),
+    default=100_000,
+    show_default=True,
+    help="Requests to be played for it.",
+)
+@_where
+@_right_from
+@_json
+@output_option(".json, .csv, .md")
+def break_even(
+    file: Path | None,
+    *,
+    weak: str | None,
+    strong: str | None,
+    outcomes: str | None,
+    weak_usd: float,
+    strong_usd: float,
+    classifier_usd: float,
+    verifier_usd: float,
+    value: float,
+    classifier: str,
+    requests: int,
+    where: tuple[str, ...],
+    right_from: float,
+    as_json: bool,
+    outputs: tuple[Path, ...],
+) -> None:
+    """Find the accuracy from which on a cascade is worth more than a pre-route, and where it never is.
+
+    The outcomes of both models come from FILE (CSV or Parquet), or from --outcomes.
+    """
+    written = writers(outputs, writer_for_break_even)
+    kinds = _kinds(file, (weak, strong), outcomes, Wanted(where=_pairs(where), right_from=right_from))
+    bills = Bills(weak_usd, strong_usd, classifier_usd, verifier_usd)
+    accuracy = _targets("accuracy", "--classifier", (classifier,))[0].value
+    try:
+        found = break_even_of(kinds, bills, value, accuracy, requests)
+    except ValueError as error:
+        raise InvalidInput([Issue(str(error), "--value")]) from None
+    for output, write in written.items():
+        replace_file(output, write(found))
+    say(break_even_json(found) if as_json else drawn(lambda console: render_break_even(found, console)))
+
+
+def _kinds(file: Path | None, columns: tuple[str | None, str | None], outcomes: str | None, wanted: Wanted) -> Kinds:
+    """Give the shares of outcomes. InvalidInput unless they come from one place."""
+    weak, strong = columns
+    if (file is None) == (outcomes is None) or (file is not None and (weak is None or strong is None)):
+        hint = "write FILE --weak COLUMN --strong COLUMN, or --outcomes 62%,18%,5%"
+        raise InvalidInput([Issue("outcomes come from a file with two columns, or from --outcomes", hint=hint)])
+    if file is not None and weak is not None and strong is not None:
+        data = read_labelled(file, Wanted((), (weak, strong), None, wanted.where, wanted.right_from))
+        return measured_kinds(data.truths[weak].astype(np.float64), data.truths[strong].astype(np.float64))
+    shares = [one.value for one in _targets("share", "--outcomes", (outcomes or "").split(","))]
+    try:
+        return Kinds(*shares)
+    except (TypeError, ValueError):
+        hint = "write for example --outcomes 62%,18%,5%; what is left neither gets right"
+        raise InvalidInput([Issue(f"{outcomes!r} are no three shares", "--outcomes", hint=hint)]) from None
 
 
 def _read(file: Path, score: str, wanted: Wanted) -> Labelled:

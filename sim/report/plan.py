@@ -85,7 +85,7 @@ def writer_for_plan(path: Path) -> Callable[[RouterPlan], bytes]:
 
 
 def _option(one: Option) -> dict[str, Any]:
-    compared = {"dearer": one.dearer, "worse": one.worse}
+    compared = {"dearer": one.dearer, "worse": one.worse, "saved_per_answer": one.saved_per_answer}
     return {
         "kind": one.kind,
         "pattern": dict(one.settings),

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sim.report.escapes import escaped
-from sim.report.plan_tables import alternatives, capacity, drift, expectations, gates, ordered, thresholds, tornado
+from sim.report.plan_tables import (
+    alternatives,
+    capacity,
+    drift,
+    expectations,
+    gates,
+    ordered,
+    thresholds,
+    tornado,
+    worth_it,
+)
 from sim.report.plan_words import computed, listed, recommendation, remarks_of
 from sim.report.tables import grid_lines
 from sim.version import __version__
@@ -27,6 +37,10 @@ _CHARTS = (
 )
 
 
+_WORTH = (
+    "An option pays where an acceptable answer is worth less than what is saved for each one lost. For it speaks what "
+    "is saved in 30 days, against it how many more users get an answer that is not acceptable."
+)
 _MOVED = (
     "Each assumption is moved by itself, and the plan kept as it is: its thresholds are scores that were set while the "
     "experiment was believed. The next column says from where on another kind of plan would be better by more than "
@@ -58,6 +72,10 @@ def _sections(found: RouterPlan) -> Iterator[list[str]]:
     yield ["## Alternatives"]
     yield list(grid_lines(alternatives(found)))
     yield [_on_front(found)]
+    if worth_it(found).rows:
+        yield ["## Is it worth it"]
+        yield list(grid_lines(worth_it(found)))
+        yield [_WORTH]
     if found.ceilings:
         yield ["## Capacity"]
         yield list(grid_lines(capacity(found)))

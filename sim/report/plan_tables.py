@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sim.study.plan.answer import RouterPlan
     from sim.study.plan.options import Option
 
+_MONTH_S = 30 * 86_400.0
+
 _MAIN = {
     "cost.per_1k": "cost/1k",
     "cost.saving": "saving",
@@ -31,6 +33,22 @@ def alternatives(found: RouterPlan) -> Grid:
         cells = [_cell(one, metric) for metric in _MAIN]
         rows.append(Row((_name(found, one),), (*cells, Written(stands(one)))))
     return Grid("Alternatives", ("option",), (*_MAIN.values(), "conditions"), rows)
+
+
+def worth_it(found: RouterPlan) -> Grid:
+    """Give what each option saves for each acceptable answer that it loses, and both sides of it in 30 days."""
+    base = next(one for one in found.options if one.name == found.baseline)
+    monthly = found.rate_per_s * _MONTH_S
+    rows = []
+    for one in ordered(found):
+        if one.saved_per_answer is None or one.saved_per_answer.value <= 0:
+            continue
+        saved = (base.value("cost.per_1k") - one.value("cost.per_1k")) / 1000 * monthly
+        lost = one.value("quality.loss") / 100 * monthly
+        cells = (written(one.saved_per_answer), Written(f"${saved:,.0f}"), Written(f"{lost:,.0f}"))
+        rows.append(Row((_name(found, one),), cells))
+    headings = ("saved per acceptable\nanswer lost", "saved in\n30 days", "acceptable answers\nlost in 30 days")
+    return Grid("Is it worth it", ("option",), headings, rows)
 
 
 def ordered(found: RouterPlan) -> list[Option]:

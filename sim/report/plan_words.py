@@ -165,6 +165,7 @@ def remarks_of(found: RouterPlan) -> list[str]:
         *_alike(found),
         *_blind(found),
         *_certainty(found),
+        *_worth(found),
         *_sensitive(found),
         *_drift(found),
         *_watching(found),
@@ -202,6 +203,16 @@ def _certainty(found: RouterPlan) -> list[str]:
     seeds = f"{of} fresh seeds of {found.fresh_requests // of:,} requests"
     text = f"the loss is {_points(loss.value)} points {interval} over {seeds}"
     return [f"{text}; {within} of them keep to the budget each by itself."]
+
+
+def _worth(found: RouterPlan) -> list[str]:
+    """Say from which value of an acceptable answer on the plan does not pay."""
+    if found.chosen is None or found.chosen.saved_per_answer is None:
+        return []
+    saved = found.chosen.saved_per_answer
+    return [
+        f"it saves {written(saved)} for each acceptable answer that it loses: it pays unless one is worth more to you."
+    ]
 
 
 def _sensitive(found: RouterPlan) -> list[str]:

@@ -141,9 +141,33 @@ def test_routers_are_measured() -> None:
     assert "by task,apgr," in Path("r.csv").read_text(encoding="utf-8")
 
 
+def test_the_floor_of_a_cascade_is_told() -> None:
+    """If outcomes and costs are given, the floor is told in closed form and as played, from a file or from shares."""
+    bills = ("--weak-usd", "0.5", "--strong-usd", "4", "--value", "0.05", "--requests", "2000")
+    answer = invoke(
+        "fit", "break-even", "--outcomes", "55%,25%,5%", *bills, "-o", "b.json", "-o", "b.csv", "-o", "b.md"
+    )
+    assert (answer.code, answer.err) == (0, "")
+    assert "a cascade is worth more from a verifier on that is right on" in " ".join(answer.out.split())
+    found = json.loads(Path("b.json").read_text(encoding="utf-8"))
+    root, low, high = found["played"]
+    assert low < found["classifier"]["verifier"] < high
+    assert low < root < high
+    assert len(Path("b.csv").read_text(encoding="utf-8").splitlines()) == 1 + 11 * 11
+    write_scores()
+    columns = ("--weak", "correct", "--strong", "strong", "--classifier", "99%")
+    told = json.loads(invoke("fit", "break-even", "scores.csv", *columns, *bills, "--json").out)
+    assert told["kinds"]["both"] + told["kinds"]["only_weak"] == pytest.approx(0.7, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ("break-even", "--outcomes", "80%,30%,5%", "--weak-usd", "1", "--strong-usd", "2", "--value", "1"),
+            "are no three shares",
+        ),
+        (("break-even", "--weak-usd", "1", "--strong-usd", "2", "--value", "1"), "outcomes come from a file"),
         (("router", "scores.csv", "--weak", "correct", "--strong", "stong"), "did you mean 'strong'?"),
         (("router", "scores.csv", "--weak", "strong", "--strong", "correct"), "there is no gap to recover"),
         (("router", "scores.csv", "--weak", "correct", "--strong", "strong", "--weak-usd", "1"), "of both models"),

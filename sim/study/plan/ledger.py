@@ -42,6 +42,12 @@ class Sums:
     right: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
     escalated: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
 
+    def add(self, block: int, found: tuple[int, int, int]) -> None:
+        """Add to a block what some requests cost, how many are right, and how many escalated."""
+        self.cost[block] += found[0]
+        self.right[block] += found[1]
+        self.escalated[block] += found[2]
+
 
 @dataclass(slots=True)
 class Part:
@@ -103,6 +109,18 @@ class Ledger:
         lost = (part.sums[than].right - part.sums[name].right) * _POINTS
         return self._of(lost, part.requests, "points", than)
 
+    def saved_per_answer(self, name: str) -> Estimate | None:
+        """Give USD saved for each acceptable answer that is lost against the baseline.
+
+        The pattern pays where one is worth less. None where none is lost for sure.
+        """
+        part = self.of(name)
+        mine, base = part.sums[name], part.sums[self.baseline]
+        found = self._of((base.cost - mine.cost) / _NANO, base.right - mine.right, "usd", self.baseline)
+        loss = self.estimates(name)["quality.loss"]
+        sure = loss.lower is not None and loss.lower > 0
+        return found if sure and not found.few_data else None
+
     def losses(self, name: str) -> Floats:
         """Give the points lost in each block, float64[blocks]."""
         part = self.of(name)
@@ -134,16 +152,17 @@ def ledger(
     every = Part({one.name: Sums() for one in main})
     shared = Part({one.name: Sums() for one in (*main, *beside)})
     for number, answers in enumerate(drawn(scene, first, requests)):
-        block, is_shared = number // SHARED % BLOCKS, number % SHARED == 0
+        is_shared = number % SHARED == 0
         rows, seconds = measured_from(scene, answers.requests)
-        parts = [every, shared] if is_shared else [every]
-        for part in parts:
+        parts = [(every, number % BLOCKS)] + ([(shared, number // SHARED % BLOCKS)] if is_shared else [])
+        for part, block in parts:
             part.requests[block] += len(answers.requests.arrival_ns[rows])
             part.seconds[block] += seconds
         for pattern in (*main, *beside) if is_shared else main:
-            plan = scene.plan(pattern, answers)
-            sums = [part.sums[pattern.name] for part in parts if pattern.name in part.sums]
-            _add(sums, block, plan, answers, rows)
+            found = _found(scene.plan(pattern, answers), answers, rows)
+            for part, block in parts:
+                if pattern.name in part.sums:
+                    part.sums[pattern.name].add(block, found)
     for part in (every, shared):
         for pattern in (*main, *beside):
             if pattern.name in part.sums:
@@ -152,7 +171,8 @@ def ledger(
     return Ledger(filled[0], filled[1], level, baseline)
 
 
-def _add(some: Sequence[Sums], block: int, plan: Plan, answers: Answers, rows: slice) -> None:
+def _found(plan: Plan, answers: Answers, rows: slice) -> tuple[int, int, int]:
+    """Give nano-dollars, acceptable answers and escalations of the requests that count."""
     start, cost, right = rows.start or 0, 0, 0
     for group in plan.groups:
         costs = leg_costs(group, plan, answers)
@@ -161,11 +181,7 @@ def _add(some: Sequence[Sums], block: int, plan: Plan, answers: Answers, rows: s
         mine = plan.answer_model[rows] == number
         if mine.any():
             right += int((answers.acceptable(model)[rows] & mine).sum())
-    escalated = int(plan.escalated[rows].sum())
-    for sums in some:
-        sums.cost[block] += cost
-        sums.right[block] += right
-        sums.escalated[block] += escalated
+    return cost, right, int(plan.escalated[rows].sum())
 
 
 def _fixed_nano(scene: Scene, pattern: Pattern) -> float:

@@ -45,7 +45,8 @@ class Option:
     """An option, confirmed: estimates by metric, how it stands to the conditions, and how it compares with the choice.
 
     `dearer` is the share by which it costs more than the choice and `worse` the points that it loses more, both request
-    by request; None for the choice itself and where calls may be refused.
+    by request; None for the choice itself and where calls may be refused. `saved_per_answer` are USD saved for each
+    acceptable answer lost against the baseline, None where none is lost for sure.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Option:
     status: str
     dearer: Estimate | None = None
     worse: Estimate | None = None
+    saved_per_answer: Estimate | None = None
 
     def value(self, metric: str) -> float:
         """Give the value of a metric; infinity where it was not measured."""
@@ -131,9 +133,14 @@ def compared(options: Sequence[Option], chosen: str, fresh: Ledger | None) -> li
     if fresh is None:
         return list(options)
     return [
-        one
+        replace(one, saved_per_answer=fresh.saved_per_answer(one.name))
         if one.name == chosen
-        else replace(one, dearer=fresh.dearer(one.name, chosen), worse=fresh.worse(one.name, chosen))
+        else replace(
+            one,
+            dearer=fresh.dearer(one.name, chosen),
+            worse=fresh.worse(one.name, chosen),
+            saved_per_answer=fresh.saved_per_answer(one.name),
+        )
         for one in options
     ]
 

@@ -209,6 +209,7 @@ class _Planning:
     ) -> RouterPlan:
         if chosen is not None:
             options = compared(options, chosen.name, fresh)
+            chosen = next(one for one in options if one.name == chosen.name)
         ahead = self._ahead(chosen, searcher.rate_per_s)
         return RouterPlan(
             experiment=self.experiment.name,

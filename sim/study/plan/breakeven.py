@@ -25,7 +25,7 @@ from sim.experiment.resolve import from_mapping
 from sim.experiment.scene import Scene
 from sim.outcome.intervals import ratio_interval
 from sim.routing.patterns import Pattern
-from sim.study.plan.ledger import Ledger, ledger
+from sim.study.plan.ledger import BLOCKS, Ledger, ledger
 
 _HALVINGS: Final = 24
 _LEVEL: Final = 0.95
@@ -248,7 +248,9 @@ def play(
     kinds: Kinds, bills: Bills, classifier: float, verifier: float, requests: int = 100_000
 ) -> tuple[Played, Played, Ledger]:
     """Route the same requests by a pre-route and a cascade; give what both cost and how good they are."""
-    made = from_mapping(as_experiment(kinds, bills, classifier, verifier))
+    # as many replications as there are blocks, so that few requests have an interval too
+    run = {"requests": max(requests // BLOCKS, 50), "replications": 2}
+    made = from_mapping({**as_experiment(kinds, bills, classifier, verifier), "run": run})
     scene = Scene(made.spec, made.line_up, made.inputs())
     patterns: list[Pattern] = list(made.spec.patterns)
     sums = ledger(scene, patterns, "pre-route", requests=requests, first=0, level=_LEVEL)

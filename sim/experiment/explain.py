@@ -183,7 +183,7 @@ def explain(experiment: Experiment) -> Explanation:
         loads=tuple(loads),
         ceilings=tuple(limits),
         breaks_first=(*words, *_uneven(scene)),
-        warnings=(*warnings_of(experiment), *_overloads(loads), *_beyond(limits)),
+        warnings=(*warnings_of(experiment), *_overloads(loads), *_beyond(scene, limits)),
     )
 
 
@@ -230,12 +230,19 @@ def _overloads(loads: list[ModelLoad]) -> Iterator[str]:
             yield f"{load.pattern}: {load.model} runs at {share}; only long runs are trustworthy"
 
 
-def _beyond(found: list[Ceiling]) -> Iterator[str]:
+def _beyond(scene: Scene, found: list[Ceiling]) -> Iterator[str]:
+    fleet = scene.spec.fleet
+    endless = {
+        (limit.owner, limit.what)
+        for limit in scene.limits()
+        if limit.queues and not all(fleet[name].bounds_waits() for name in limit.models)
+    }
     for one in found:
         if one.limit not in {SERVERS, REPLICAS} and one.used >= _FULL:
+            end = "; beyond it a line grows for as long as the run lasts" if (one.owner, one.limit) in endless else ""
             yield (
                 f"{one.pattern}: {one.owner} is asked for {one.used:.2f} times the {one.limit} it accepts; "
-                f"the limit is reached at {one.reached_at_per_s:.3g} requests/s"
+                f"the limit is reached at {one.reached_at_per_s:.3g} requests/s{end}"
             )
 
 

@@ -104,6 +104,7 @@ def _arrays(outcomes: Sequence[Outcome]) -> Arrays:
             "window": _text([outcome.window.start_ns, outcome.window.end_ns]),
             "model_logs": _text([_flat(log) for log in outcome.model_logs]),
             "replicas": _text(outcome.replica_ns),
+            "asked": _text(outcome.asked_ns),
             "rates": _text([dataclasses.astuple(rates) for rates in outcome.rates]),
             **{f"bought/{name}": _text(getattr(outcome.bought, name)) for name in _BOUGHT},
             **{f"sums/{name}": _text(table) for name, table in outcome.sums.items()},
@@ -152,6 +153,7 @@ def _outcome(arrays: Arrays) -> Outcome:
         rates=tuple(Rates(*row) for row in _integers(arrays["rates"]).tolist()),
         model_logs=tuple(_model_log(row) for row in _integers(arrays["model_logs"]).tolist()),
         replica_ns=tuple(_integers(arrays["replicas"]).tolist()),
+        asked_ns=tuple(_integers(arrays["asked"]).tolist()),
     )
 
 

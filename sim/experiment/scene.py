@@ -20,6 +20,7 @@ from sim.routing.answers import Answers
 from sim.routing.patterns import Pattern
 from sim.routing.plan import Plan, Planner
 from sim.routing.quality import QualityModel, quality_model
+from sim.routing.stations import NamedLimit, named_limits
 from sim.routing.tries import TryingPlanner
 from sim.workload.calendar import Calendar
 from sim.workload.requests import CHUNK, Inputs, Requests, draw_requests
@@ -105,6 +106,10 @@ class Scene:
             end = last_arrival(self.spec.workload, streams, self.calendar, self._horizon, traces).last_ns
         return Window(run.warm_up, max(end, run.warm_up))
 
+    def limits(self) -> list[NamedLimit]:
+        """Give the limits of the fleet, in the order in which what calls ask of them is accounted for."""
+        return named_limits(self.spec.fleet, self.spec.providers, tuple(self.spec.fleet))
+
     def terms(self, pattern: Pattern, window: Window, *, compared: bool = False) -> Terms:
         """Say what is accounted for under a pattern."""
         run = self.spec.run
@@ -112,6 +117,7 @@ class Scene:
             fleet=self.spec.fleet,
             kept=self.models_of(pattern),
             window=window,
+            limited={model for limit in self.limits() if limit.queues for model in limit.models},
             sections=sections_for(run.replications),
             goals=Goals(run.goals.latency, run.goals.ttft),
             most_exact=most_exact(run.replications),

@@ -156,8 +156,8 @@ class Run:
         estimates, absent = dict(measured.estimates), dict(measured.absent)
         level, numbers = self.level, [outcome.backlog for outcome in outcomes]
         estimates.update(backlog.summed_up(numbers, level))
-        loads = stability.loads(outcomes, level)
-        unstable = stability.unstable(outcomes, loads)
+        loads = stability.loads(outcomes, level, self._scene.limits())
+        unstable = stability.unstable(loads)
         if unstable and "goodput" in estimates:
             del estimates["goodput"]
             absent["goodput"] = "the system is unstable: what is answered falls ever further behind"

@@ -53,6 +53,11 @@ class Model(Spec):
             or self.client.hedge is not None
         )
 
+    def bounds_waits(self) -> bool:
+        """Say whether what waits for this model cannot grow without end: its queue is full, or those in it give up."""
+        client = self.client
+        return queue_of(self.capacity) is not None or client.queue_timeout is not None or client.timeout is not None
+
     def _may_fail(self) -> bool:
         """Say whether a call may be rejected, end in an error, or be given up."""
         return (

@@ -82,6 +82,12 @@ CATALOGUE: tuple[Metric, ...] = (
         "lower",
         "share of calls that waited at a limit or for a server (where capacity is unlimited, at limits alone)",
     ),
+    Metric(
+        "models.<model>.time_at_limit",
+        "fraction",
+        "lower",
+        "share of time in which some call waited at a limit (or, where servers are limited too, for a server)",
+    ),
     Metric("models.<model>.wait_mean", "s", "lower", "mean wait of a call, at limits and for a server together"),
     Metric("models.<model>.errors", "fraction", "lower", "share of calls that ended in an error or met an outage"),
     Metric("models.<model>.timed_out", "fraction", "lower", "share of calls that were given up while they were served"),

@@ -20,6 +20,7 @@ from sim.outcome.backlog import Backlog
 from sim.outcome.bill import billed, rates_of
 from sim.outcome.cells import Cells
 from sim.outcome.latency import Waits, waits
+from sim.outcome.limits import Asked
 from sim.outcome.outcomes import DURATIONS, FIELDS, Outcome, RequestLog, Window, request_log
 from sim.outcome.purchases import Part, Purchases
 from sim.outcome.samples import Collector
@@ -49,8 +50,9 @@ class Terms:
     """What is accounted for, and how.
 
     `window` is measured, in this many `sections` of equal time. `kept` are the models that the pattern may call: their
-    replicas are paid for, called or not, and no others. Up to `most_exact` observations are kept for quantiles.
-    `compared` says that the pattern is compared with direct calls to the last model it may call.
+    replicas are paid for, called or not, and no others; `limited` are models at whose limits calls wait. Up to
+    `most_exact` observations are kept for quantiles. `compared` says that the pattern is compared with direct calls to
+    the last model it may call.
     """
 
     fleet: Mapping[str, Model]
@@ -60,6 +62,7 @@ class Terms:
     goals: Goals = Goals()
     most_exact: int = 1 << 20
     compared: bool = False
+    limited: Collection[str] = ()
 
     @cached_property
     def edges_ns(self) -> Ints:
@@ -98,7 +101,8 @@ class Ledger:
         self._series = Series()
         self._backlog = Backlog(terms.window.start_ns, terms.window.end_ns)
         self._purchases = Purchases(sections, len(self.segments), len(self.models))
-        self._spans = [Spans() for _ in self.models]
+        self._spans = [Spans(terms.window) for _ in self.models]
+        self._asked = Asked()
 
     def add(self, plan: Plan, log: LegLog, answers: Answers) -> RequestLog:
         """Account for the next requests, and give the request log of those that are measured."""
@@ -149,13 +153,14 @@ class Ledger:
             bought=self._purchases.bought,
             rates=rates_of(terms.fleet, self.models),
             model_logs=tuple(
-                spans.close(terms.fleet[name], of, terms.window)
+                spans.close(terms.fleet[name], of, terms.window, limited=name in terms.limited)
                 for name, spans, of in zip(self.models, self._spans, used, strict=True)
             ),
             replica_ns=tuple(
                 _replica_ns(terms.fleet[name].capacity, of, terms.window) if name in terms.kept else 0
                 for name, of in zip(self.models, used, strict=True)
             ),
+            asked_ns=tuple(self._asked.ns),
         )
 
     def _by_numpy(self, plan: Plan, log: LegLog, answers: Answers, parts: list[Part]) -> Waits:
@@ -168,6 +173,7 @@ class Ledger:
                 spans.add(group, plan, log, self.terms.window, first, cancels=cancels)
                 if log.replica is not None:
                     spans.add_decoding(group, log, answers.output_tokens(self.models[group.model]), first)
+        self._asked.add(plan.itinerary, log, self.terms.window)
         return waits(plan, log)
 
     def _by_loops(self, plan: Plan, log: LegLog, answers: Answers, parts: list[Part]) -> Waits:

@@ -111,7 +111,8 @@ class ModelLog:
     Where calls may be refused, `waited` of those for measured requests waited, for `wait_ns` together, and `fallbacks`
     gave their requests the answer in the place of a model that had failed for good. `hedges` were sent beside calls
     that took long (-1: nothing is hedged with this model), and `hedge_wins` of them were done first; the model's
-    breaker was open for `open_ns` of the window (-1: it has none).
+    breaker was open for `open_ns` of the window (-1: it has none), and some call waited for `at_limit_ns` of it (-1: it
+    has no limits at which calls wait).
 
     Where replicas of so many `slots` each serve in batches, within the window: `replica_ns` they were paid for, and any
     of their slots was taken for `serving_ns`; they come and go `by_schedule`, or not. Of the calls that were answered,
@@ -142,6 +143,7 @@ class ModelLog:
     hedges: int = -1
     hedge_wins: int = 0
     open_ns: int = -1
+    at_limit_ns: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Outcome:
     (one, unless the run has a single replication). What was `bought` costs what the `rates` of the models say; on top
     come their replicas, each model's paid for `replica_ns` together. `direct` are the latencies that the escalated
     requests have under the pattern that calls the last model at once. `backlog` is the mean number of requests in the
-    system over time.
+    system over time. `asked_ns` is what calls asked of each limit that there is (see `sim.outcome.limits`).
     """
 
     segments: tuple[str, ...]
@@ -188,6 +190,7 @@ class Outcome:
     rates: tuple[Rates, ...]
     model_logs: tuple[ModelLog, ...]
     replica_ns: tuple[int, ...]
+    asked_ns: tuple[int, ...] = ()
 
     @property
     def requests(self) -> int:

@@ -70,14 +70,15 @@ def _of_model(model: str, logs: Sequence[ModelLog], outcomes: Sequence[Outcome])
         given_up = _ended(logs, LegOutcome.CANCELLED, LegOutcome.WITHDRAWN)
         if given_up.any():
             yield Pair(f"{model}.outpaced", given_up, calls)
+    window = _floats([outcome.window.length_ns for outcome in outcomes])
+    no_time = "the measured window has no length"
+    if calls.any() and any(log.at_limit_ns >= 0 for log in logs):
+        yield Pair(f"{model}.time_at_limit", _floats([max(log.at_limit_ns, 0) for log in logs]), window, no_time)
     if any(log.open_ns >= 0 for log in logs):
         skipped = _ended(logs, LegOutcome.SKIPPED)
         if (calls + skipped).any():
             yield Pair(f"{model}.skipped", skipped, calls + skipped)
-        window = _floats([outcome.window.length_ns for outcome in outcomes])
-        yield Pair(
-            f"{model}.breaker_open", _floats([max(log.open_ns, 0) for log in logs]), window, "no time was measured"
-        )
+        yield Pair(f"{model}.breaker_open", _floats([max(log.open_ns, 0) for log in logs]), window, no_time)
 
 
 def _ended(logs: Sequence[ModelLog], *outcomes: LegOutcome) -> Floats:

@@ -7,9 +7,10 @@ import numpy as np
 from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
-from sim.fleet.capacity import batching_of, fewest_scheduled, needed, queue_of, servers_of, slots_of
+from sim.fleet.capacity import batching_of, fewest_scheduled, needed, servers_of, slots_of
 from sim.outcome.breakers import failures, open_ns
 from sim.outcome.latency import first_tokens
+from sim.outcome.limits import Union
 from sim.outcome.outcomes import ModelLog, Window
 from sim.outcome.sums import total
 from sim.routing.conditions import LegOutcome
@@ -20,12 +21,13 @@ from sim.routing.replicas import Usage
 class Spans:
     """What became of the calls of one model, and how long they took, waited and were to take within the window."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: Window) -> None:
         self.calls = self.busy = self.queued = self.offered = self.prefill = self.retries = 0
         self.decode = self.decoded = self.waited = self.waits = self.fallbacks = self.hedge_wins = 0
         self.answered = self.first_token = 0
         self.hedges = -1  # nothing is hedged with this model
         self.failed: list[Ints] = []
+        self.waiting = Union(window)
         self.by_outcome = np.zeros(len(LegOutcome), dtype=np.int64)
 
     def add(self, group: LegGroup, plan: Plan, log: LegLog, window: Window, first: int, *, cancels: bool) -> None:
@@ -48,6 +50,7 @@ class Spans:
             self.waited += int((started > joined)[measured:].sum())
             self.waits += total((started - joined)[measured:])
             self.failed.append(failures(group, plan, log))
+            self.waiting.add(joined, started, int(plan.itinerary.arrival_ns[-1]))
             # who lost to a rival brought the work that was done, and none if no server had taken it
             second = (outcome == LegOutcome.CANCELLED) & cancels | (outcome == LegOutcome.WITHDRAWN)
             brought_ns = np.where(second, np.minimum(ended - started, service_ns), service_ns)
@@ -81,11 +84,11 @@ class Spans:
         self.decode += total((log.ended_ns[leg] - first_ns)[done])
         self.decoded += total(np.maximum(tokens[group.request[row:]][done] - 1, 0))
 
-    def close(self, model: Model, usage: Usage, window: Window) -> ModelLog:
-        """Give the sums of a model, whose replicas did this."""
-        capacity, client = model.capacity, model.client
-        breaker, failed = client.breaker, np.concatenate((*self.failed, np.empty(0, dtype=np.int64)))
-        full = queue_of(capacity) is not None
+    def close(self, model: Model, usage: Usage, window: Window, *, limited: bool) -> ModelLog:
+        """Give the sums of a model, whose replicas did this; `limited` says whether it has limits."""
+        self.waiting.settle(window.end_ns)
+        capacity = model.capacity
+        breaker, failed = model.client.breaker, np.concatenate((*self.failed, np.empty(0, dtype=np.int64)))
         batched = batching_of(capacity) is not None
         return ModelLog(
             servers=servers_of(capacity),
@@ -95,7 +98,7 @@ class Spans:
             offered_ns=self.offered,
             by_outcome=tuple(self.by_outcome.tolist()),
             retries=self.retries,
-            bounded=full or client.queue_timeout is not None or client.timeout is not None,
+            bounded=model.bounds_waits(),
             needed_ns=round(needed(capacity, self.prefill, self.offered)) if batched else self.offered,
             slots=slots_of(capacity),
             replica_ns=usage.up_ns,
@@ -110,6 +113,7 @@ class Spans:
             fallbacks=self.fallbacks,
             hedges=self.hedges,
             hedge_wins=self.hedge_wins,
+            at_limit_ns=self.waiting.covered_ns if limited else -1,
             open_ns=-1 if breaker is None else open_ns(breaker, failed, window),
         )
 

@@ -2,26 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from sim.outcome.intervals import Interval, ratio_interval
 from sim.outcome.outcomes import Outcome
 from sim.outcome.warmup import cold_start
+from sim.routing.stations import NamedLimit
 
 _FULL, _NEARLY_FULL = 1.0, 0.95
 _NS = 1e9
 
 
-def loads(outcomes: Sequence[Outcome], level: float) -> dict[str, Interval]:
-    """Give offered load over servers by model, with its interval, for models with a queue.
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of the servers of a model, or of a limit, over what they can do.
+
+    `what` a limit counts is empty for servers. `bounded` says that what waits there cannot grow without end, because it
+    is rejected or gives up; `queues` that some may wait.
+    """
+
+    owner: str
+    share: Interval
+    bounded: bool
+    what: str = ""
+    queues: bool = True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more is asked than can be done, with the whole interval."""
+        return (self.share.value if self.share.lower is None else self.share.lower) >= _FULL
+
+    @property
+    def may_be_full(self) -> bool:
+        """Whether so much may be asked that only long runs tell."""
+        return (self.share.value if self.share.upper is None else self.share.upper) >= _NEARLY_FULL
+
+    def warning(self) -> str | None:
+        """Say what is wrong with that, if anything is."""
+        asked, able = ("asked for", f"the {self.what} it accepts") if self.what else ("offered", "the work it can do")
+        grows = f"its {'line' if self.what else 'queue'} grows for as long as the run lasts, so latencies depend on the"
+        if self.is_full:
+            end = "what it cannot take is rejected or given up" if self.bounded else f"{grows} length of the run"
+            return f"{self.owner} is {asked} {self.share.value:.2f} times {able}: {end}"
+        if not self.may_be_full or not self.queues:
+            return None
+        able = able if self.what else "what it can do"
+        return f"{self.owner} is {asked} {self.share.value:.0%} of {able}: only long runs are trustworthy"
+
+
+def loads(outcomes: Sequence[Outcome], level: float, limits: Sequence[NamedLimit] = ()) -> list[Load]:
+    """Give what is asked of everything that has a queue, and of these limits, where any call was made.
 
     Replicas that follow their load can do what the most of them can; of those that come and go by a schedule, the ones
     that were paid for count.
     """
     window = np.array([float(outcome.window.length_ns) for outcome in outcomes])
-    found = {}
+    found = []
     for number, model in enumerate(outcomes[0].models):
         logs = [outcome.model_logs[number] for outcome in outcomes]
         paid = np.array([float(log.replica_ns * log.slots) for log in logs])
@@ -29,43 +68,26 @@ def loads(outcomes: Sequence[Outcome], level: float) -> dict[str, Interval]:
         offered = np.array([float(log.needed_ns) for log in logs])
         load = ratio_interval(offered, servers, level) if logs[0].servers else None
         if load is not None:
-            found[model] = load
+            found.append(Load(model, load, logs[0].bounded))
+    of = dict(zip(outcomes[0].models, outcomes[0].model_logs, strict=True))
+    for number, limit in enumerate(limits):
+        asked = np.array([float(outcome.asked_ns[number]) if outcome.asked_ns else 0.0 for outcome in outcomes])
+        load = ratio_interval(asked, window, level) if asked.any() else None
+        if load is not None:
+            bounded = not limit.queues or all(of[name].bounded for name in limit.models if of[name].calls)
+            found.append(Load(limit.owner, load, bounded, limit.what, limit.queues))
     return found
 
 
-def unstable(outcomes: Sequence[Outcome], by_model: Mapping[str, Interval]) -> bool:
-    """Say whether some queue grows for as long as the run lasts."""
-    return bool(_endless(outcomes, overloaded(by_model)))
+def unstable(found: Sequence[Load]) -> bool:
+    """Say whether some queue or line grows for as long as the run lasts."""
+    return any(load.is_full and not load.bounded for load in found)
 
 
-def overloaded(by_model: Mapping[str, Interval]) -> list[str]:
-    """Name the models that are offered more than they can do, with the whole interval of their load."""
-    return [model for model, load in by_model.items() if (load.value if load.lower is None else load.lower) >= _FULL]
-
-
-def _endless(outcomes: Sequence[Outcome], full: Sequence[str]) -> list[str]:
-    """Name those of the overloaded models whose queue grows for as long as the run lasts."""
-    logs = dict(zip(outcomes[0].models, outcomes[0].model_logs, strict=True))
-    return [model for model in full if not logs[model].bounded]
-
-
-def warnings(outcomes: Sequence[Outcome], by_model: Mapping[str, Interval]) -> list[str]:
-    """Say which models cannot keep up or may not, and whether the warm-up looks too short."""
-    full = overloaded(by_model)
-    endless = _endless(outcomes, full)
-    found = [
-        f"{model} is offered {by_model[model].value:.2f} times the work it can do: "
-        + (
-            "its queue grows for as long as the run lasts, so latencies depend on the length of the run"
-            if model in endless
-            else "what it cannot take is rejected or given up"
-        )
-        for model in full
-    ]
-    for model, load in by_model.items():
-        if model not in full and (load.value if load.upper is None else load.upper) >= _NEARLY_FULL:
-            found.append(f"{model} is offered {load.value:.0%} of what it can do: only long runs are trustworthy")
-    return found if full else found + _cold(outcomes)
+def warnings(outcomes: Sequence[Outcome], found: Sequence[Load]) -> list[str]:
+    """Say which models and limits cannot keep up or may not, and whether the warm-up looks too short."""
+    told = [text for load in sorted(found, key=lambda load: not load.is_full) if (text := load.warning()) is not None]
+    return told if any(load.is_full for load in found) else told + _cold(outcomes)
 
 
 def _cold(outcomes: Sequence[Outcome]) -> list[str]:

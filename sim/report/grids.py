@@ -70,6 +70,7 @@ _REPLICAS = {
     "inter_token": "time per\ntoken",
     "idle_cost": "idle/1k",
 }
+_AT_LIMIT = {"waited": "waited", "time_at_limit": "time at\nlimit"}
 _RELATIVE = ("cost.saving", "quality.loss")
 _MOST_LETTERS = len(ascii_lowercase)
 
@@ -185,12 +186,14 @@ def _segments_of(result: RunResult) -> list[str]:
 
 def model_grid(result: RunResult, notes: Footnotes) -> Grid:
     """One row per pattern and model: how busy the model is."""
-    rows = []
+    rows, shown = [], dict(_MODEL)
+    if any(metric.endswith(".time_at_limit") for one in result.patterns.values() for metric in one.estimates):
+        shown |= _AT_LIMIT
     for pattern in result.patterns.values():
         for model in models_of(pattern.estimates):
-            cells = tuple(notes.cell(result, pattern, f"models.{model}.{metric}") for metric in _MODEL)
+            cells = tuple(notes.cell(result, pattern, f"models.{model}.{metric}") for metric in shown)
             rows.append(Row((pattern.name, model), cells))
-    return Grid("Models", ("pattern", "model"), tuple(_MODEL.values()), rows)
+    return Grid("Models", ("pattern", "model"), tuple(shown.values()), rows)
 
 
 def replica_grid(result: RunResult, notes: Footnotes) -> Grid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,48 @@ def limits_of(model: Model, providers: Mapping[str, Provider]) -> list[Limits]:
     """Give the limits that calls to a model count against: its own, and its provider's."""
     shared = None if model.provider is None else providers[model.provider].limits
     return [limits for limits in (model.limits, shared) if limits is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLimit:
+    """A limit as reports name it: its `owner` (a model, or ``provider NAME``) and `what` it counts.
+
+    `models` are those whose calls count against it; where it `queues`, calls beyond it wait.
+    """
+
+    owner: str
+    what: str
+    models: tuple[str, ...]
+    queues: bool
+
+
+def named_limits(
+    fleet: Mapping[str, Model], providers: Mapping[str, Provider], models: tuple[str, ...]
+) -> list[NamedLimit]:
+    """Name all limits, in the order of `station_columns`."""
+    found = []
+    for owner, group, of in _groups(fleet, providers, models):
+        limited = tuple(models[station - 1] for station in of)
+        queues = not any(rejects(fleet[name], providers) for name in limited)
+        for segment, of_tokens, _ in group.buckets():
+            what = f"{'tokens' if of_tokens else 'requests'}/min" + ("" if segment is None else f" of {segment}")
+            found.append(NamedLimit(owner, what, limited, queues))
+    return found
+
+
+def _groups(
+    fleet: Mapping[str, Model], providers: Mapping[str, Provider], models: tuple[str, ...]
+) -> Iterator[tuple[str, Limits, list[int]]]:
+    """Yield the limits of each owner, and the stations that they limit; station 0 is that of steps."""
+    stations = list(enumerate(models, 1))
+    for station, model in stations:
+        own = fleet[model].limits
+        if own is not None:
+            yield model, own, [station]
+    for name, provider in providers.items():
+        if provider.limits is not None:
+            of = [station for station, model in stations if fleet[model].provider == name]
+            yield f"provider {name}", provider.limits, of
 
 
 def rejects(model: Model, providers: Mapping[str, Provider]) -> bool:
@@ -113,13 +156,7 @@ def _limits(
     limits: list[tuple[bool, int, int]] = []
     pairs: list[tuple[int, int]] = []
     of_segments: list[tuple[int, str, int]] = []
-    stations = list(enumerate(models, 1))
-    groups = [(fleet[model].limits, [station]) for station, model in stations]
-    for name, provider in providers.items():
-        groups.append((provider.limits, [station for station, model in stations if fleet[model].provider == name]))
-    for group, of in groups:
-        if group is None:
-            continue
+    for _, group, of in _groups(fleet, providers, models):
         for segment, of_tokens, most in group.buckets():
             if segment is None:
                 pairs += [(station, len(limits)) for station in of]

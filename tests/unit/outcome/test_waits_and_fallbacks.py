@@ -43,6 +43,15 @@ def test_waits_at_a_limit_are_counted() -> None:
     assert found["models.small.wait_mean"].value == pytest.approx(sum(k / 2 for k in range(10)) / 10)
 
 
+def test_the_time_at_a_limit_is_that_in_which_some_call_waits() -> None:
+    """If calls come every half second and one a second is let in, some wait from 0.5 s to the end of the window."""
+    found = played(LIMITED).estimates
+    assert found["models.small.time_at_limit"].value == pytest.approx((4.5 - 0.5) / 4.5)
+    seldom = played({"limits": {"requests_per_minute": 120, "burst": "500ms", "on_limit": "queue"}}).estimates
+    assert seldom["models.small.time_at_limit"].value == 0
+    assert "models.small.time_at_limit" not in played({"client": {"timeout": "1h"}}).estimates
+
+
 def test_calls_of_the_warm_up_do_not_count() -> None:
     """If the first two seconds are left out, so are their four calls; the other six wait from 2 s to 4.5 s."""
     found = played(LIMITED, warm_up="2s").estimates

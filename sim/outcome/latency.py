@@ -37,14 +37,24 @@ def waits(plan: Plan, log: LegLog) -> Waits:
     for group in plan.groups:
         if group.awaited:
             answered[group.request] = np.maximum(answered[group.request], log.ended_ns[group.leg])
-        first_token[group.request[group.is_answer]] = first_tokens(group, log)[group.is_answer]
+        first_token[group.request[group.is_answer]] = first_tokens(group, plan, log)[group.is_answer]
     shown = np.where(plan.answer_held, answered, first_token)
     return Waits(answered - arrival, shown - arrival, _queueing(plan, log))
 
 
-def first_tokens(group: LegGroup, log: LegLog) -> Ints:
-    """Give when each leg of a group has its first token, int64 ns: in a batch as it came, and else as it was drawn."""
-    drawn = log.started_ns[group.leg] + group.ttft_ns
+def first_tokens(group: LegGroup, plan: Plan, log: LegLog) -> Ints:
+    """Give when each leg of a group has its first token, int64 ns: in a batch as it came, and else as it was drawn.
+
+    In a brown-out it comes later by as much as the whole answer. Of legs that were not answered it says nothing.
+    """
+    started = log.started_ns[group.leg]
+    drawn = started + group.ttft_ns
+    if log.outcome is not None:
+        drawn_ns, took_ns = plan.itinerary.leg_service_ns[group.leg], log.ended_ns[group.leg] - started
+        slowed = (log.outcome[group.leg] == LegOutcome.DONE) & (took_ns > drawn_ns)
+        if slowed.any():
+            later = np.rint(group.ttft_ns * (took_ns / np.maximum(drawn_ns, 1))).astype(np.int64)
+            drawn = np.where(slowed, started + later, drawn)
     if log.first_ns is None:
         return drawn
     came = log.first_ns[group.leg]

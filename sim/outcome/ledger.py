@@ -172,7 +172,7 @@ class Ledger:
                 cancels = self.terms.fleet[self.models[group.model]].client.cancel_on_timeout
                 spans.add(group, plan, log, self.terms.window, first, cancels=cancels)
                 if log.replica is not None:
-                    spans.add_decoding(group, log, answers.output_tokens(self.models[group.model]), first)
+                    spans.add_decoding(group, plan, log, answers.output_tokens(self.models[group.model]), first)
         self._asked.add(plan.itinerary, log, self.terms.window)
         return waits(plan, log)
 

@@ -71,14 +71,14 @@ class Spans:
         self.queued += queued_ns
         self.offered += offered_ns
 
-    def add_decoding(self, group: LegGroup, log: LegLog, tokens: Ints, first: int) -> None:
+    def add_decoding(self, group: LegGroup, plan: Plan, log: LegLog, tokens: Ints, first: int) -> None:
         """Add how long calls of a group that were served in batches took to their first token, and to their last."""
         if log.replica is None or log.outcome is None:
             return
         row = int(np.searchsorted(group.request, first))
         leg = group.leg[row:]
         done = (log.outcome[leg] == LegOutcome.DONE) & (log.replica[leg] >= 0)
-        first_ns = first_tokens(group, log)[row:]
+        first_ns = first_tokens(group, plan, log)[row:]
         self.answered += int(done.sum())
         self.first_token += total((first_ns - log.joined_ns[leg])[done])
         self.decode += total((log.ended_ns[leg] - first_ns)[done])

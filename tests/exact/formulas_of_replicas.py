@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import linalg as linalg_of_matrices
 from scipy import optimize, sparse
 from scipy.sparse import linalg
 
@@ -37,6 +38,28 @@ def ps_conditional(arrival_rate: float, mean_s: float, second_moment: float) -> 
 def ps_second_moment(load: float) -> float:
     """Give E[sojourn^2] in M/M/1 with processor sharing and services of mean 1 (Coffman, Muntz & Trotter 1970)."""
     return (2 + load) / ((1 - load) ** 2 * (2 - load)) + 1 / (1 - load) ** 2
+
+
+def ps_tail(load: float, most: int = 200) -> Callable[[float], float]:
+    """Give the probability to stay longer than a time in M/M/1 with processor sharing and services of mean 1.
+
+    A tagged call is followed, as Coffman, Muntz & Trotter do (1970): with n others, of whom it finds n with probability
+    (1 - load) load^n, it ends at rate 1 / (n + 1), one of them at n / (n + 1), and another one comes at rate `load`.
+    The chain, cut at `most` others, is reversible, so that its law is a sum of exponentials that all fall.
+    """
+    others = np.arange(most)
+    up, down = np.full(most - 1, load), others[1:] / (others[1:] + 1.0)
+    leaving = np.full(most, 1 + load)
+    leaving[-1] -= load
+    rates, modes = linalg_of_matrices.eigh_tridiagonal(leaving, -np.sqrt(up * down))
+    weights = np.exp(np.concatenate(([0.0], np.cumsum(np.log(up / down)))) / 2)
+    found = ((1 - load) * load**others / weights) @ modes
+    shares = found * (modes.T @ weights)
+
+    def tail(time_s: float) -> float:
+        return float(shares @ np.exp(-rates * time_s))
+
+    return tail
 
 
 def state_dependent(arrival_rate: float, rate_of: Callable[[int], float], slots: int, most: int = 4000) -> Sharing:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from exact import formulas_of_replicas as exact
 from exact.simulation import SECOND, Columns, exponential_law
-from exact.systems import Value
+from exact.systems import Value, quantile
 from exact.systems_of_conditions import SHARE_CUT, ConditionedSystem, Game, Ints
 from naive_conditions import conditional
 from naive_replicas import with_replicas
@@ -68,7 +68,12 @@ def _processor_sharing(name: str, law: object, second_moment: float, widest: tup
         Value("sojourn x service", "weighted", exact.ps_conditional(0.6, 1.0, second_moment), widest[1]),
     ]
     if law == exponential_law("1s"):
+        tail = exact.ps_tail(0.6)
         values.append(Value("mean squared sojourn", "squared", exact.ps_second_moment(0.6), 0.027))
+        values += [
+            quantile("P50 sojourn", "sojourn", tail, 0.5, 0.012),
+            quantile("P95 sojourn", "sojourn", tail, 0.95, 0.016),
+        ]
     return ConditionedSystem(name, tuple(values), replicate)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from exact import formulas
@@ -47,6 +48,32 @@ def test_moments_of_processor_sharing(load: float) -> None:
     assert found @ first == pytest.approx(exact.ps_mean(load, 1.0), rel=1e-9)
     assert found @ second == pytest.approx(exact.ps_second_moment(load), rel=1e-9)
     assert exact.ps_conditional(load, 1.0, 2.0) == pytest.approx(2 * exact.ps_mean(load, 1.0))
+
+
+@pytest.mark.parametrize(("load", "time_s"), [(0.3, 10.0), (0.6, 9.0), (0.8, 20.0)])
+def test_tail_of_processor_sharing(load: float, time_s: float) -> None:
+    """If the transform of the time that x of service takes is averaged and inverted, it is the chain's.
+
+    The transform is that of Coffman, Muntz & Trotter (1970), r being the smaller root of
+    load r^2 - (1 + load + s) r + 1.
+    Who needs more than the time stays longer, with no need of a transform.
+    """
+
+    def transform(s: mpmath.mpc, x: float) -> mpmath.mpc:
+        middle = 1 + load + s
+        r = (middle - mpmath.sqrt(middle**2 - 4 * load)) / (2 * load)
+        below = (1 - load * r) ** 2 - load * (1 - r) ** 2 * mpmath.exp(-x * (1 - load * r**2) / r)
+        return (1 - load) * (1 - load * r**2) * mpmath.exp(-(load * (1 - r) + s) * x) / below
+
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    needs, shares = time_s / 2 * (nodes + 1), time_s / 2 * weights * np.exp(-time_s / 2 * (nodes + 1))
+
+    def survivor(s: mpmath.mpc) -> mpmath.mpc:
+        return mpmath.fsum(w * (1 - transform(s, x)) for x, w in zip(needs, shares, strict=True)) / s
+
+    inverted = float(mpmath.invertlaplace(survivor, time_s, method="talbot", degree=24)) + np.exp(-time_s)
+    assert exact.ps_tail(load)(time_s) == pytest.approx(inverted, rel=1e-4)
+    assert exact.ps_tail(load)(0.0) == pytest.approx(1, rel=1e-9)
 
 
 @pytest.mark.parametrize(("load", "phases"), [(0.7, 1), (0.7, 3), (0.9, 2)])

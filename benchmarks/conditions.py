@@ -22,6 +22,7 @@ from systems import NS, PART
 from timing import cpu, in_turn, machine, ratios, short, spread, table
 
 from sim.engine import ENGINES, play
+from sim.experiment.replication import _keep_freed_memory
 from sim.fleet.batching import Batching
 from sim.routing.conditions import NO_LIMIT, NONE, Conditions, unconditional
 from sim.routing.itinerary import Itinerary
@@ -152,24 +153,40 @@ def report(system: Callable[[int], Itinerary], fast: int, slow: int, rounds: int
 
 
 _COMPILE = """
-import time
-from conditions import gateway
+import sys, time
+import conditions
 from sim.engine import play
-run = gateway(10)
+run = getattr(conditions, sys.argv[1])(10)
 begin = time.process_time()
 play(run, "compiled")
 print(time.process_time() - begin)
 """
+SYSTEMS: dict[str, tuple[str, Callable[[int], Itinerary]]] = {
+    "gateway": ("limits, timeouts, retries, a fallback", gateway),
+    "self_hosted": ("replicas that serve in batches", self_hosted),
+}
 
 
 def compiling(rounds: int) -> str:
-    """Measure the first use of the general loop: with nothing in numba's cache, and with the loop in it."""
-    cold, warm = [], []
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as cache:
-            cold.append(float(python("-c", _COMPILE, NUMBA_CACHE_DIR=cache)))
-            warm.append(float(python("-c", _COMPILE, NUMBA_CACHE_DIR=cache)))
-    return f"first use: {spread(cold)} CPU s with an empty cache of numba's, {spread(warm)} with a filled one"
+    """Measure the first use of the loop with conditions: with nothing in numba's cache, and with the loop in it."""
+    rows = []
+    for name, (what, _) in SYSTEMS.items():
+        cold, warm = [], []
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as cache:
+                cold.append(float(python("-c", _COMPILE, name, NUMBA_CACHE_DIR=cache)))
+                warm.append(float(python("-c", _COMPILE, name, NUMBA_CACHE_DIR=cache)))
+        rows.append([what, spread(cold), spread(warm)])
+    return table(("first use of the compiled engine, numba's cache", "empty, CPU s", "filled, CPU s"), rows)
+
+
+def section(fast: int, slow: int, rounds: int) -> str:
+    """Measure each system, and the first use; as Markdown."""
+    _keep_freed_memory()
+    parts = []
+    for what, system in SYSTEMS.values():
+        parts += [f"### {what}", report(system, fast, slow if system is gateway else slow // 4, rounds)]
+    return "\n\n".join([*parts, "### compiling", compiling(min(rounds, 3))])
 
 
 def main() -> int:
@@ -181,16 +198,14 @@ def main() -> int:
     wanted = parser.parse_args()
     print(machine())
     equal = True
-    for title, system, slow in (("gateway", gateway, wanted.slow), ("self-hosted", self_hosted, wanted.slow // 4)):
+    for system, slow in ((gateway, wanted.slow), (self_hosted, wanted.slow // 4)):
         run = system(slow)
         expected = play(run, "reference")
         equal &= same(play(run, "compiled"), expected)
         equal &= same(play_parts("compiled", parts_of(run, list(range(777, slow, 777)))), expected)
-        print(title)
-        print(report(system, wanted.fast, slow, wanted.rounds))
         tries = np.bincount(expected.outcome, minlength=7) if expected.outcome is not None else []
         print(f"legs not tried, done, failed, timed out, abandoned, rejected, denied: {list(map(int, tries))}")
-    print(compiling(min(wanted.rounds, 3)))
+    print(section(wanted.fast, wanted.slow, wanted.rounds))
     print("the logs are equal" if equal else "THE LOGS DIFFER")
     return 0 if equal else 1
 

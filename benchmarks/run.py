@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import conditions
+import conditions_equality
 import end_to_end
 import engine_alone
 import equality
@@ -22,6 +24,10 @@ def sections(*, quick: bool) -> list[tuple[str, str]]:
     memory_sizes = [1_000_000, 4_000_000] if quick else [1_000_000, 10_000_000, 100_000_000]
     measures: tuple[tuple[str, Callable[[], str]], ...] = (
         ("Engine alone", lambda: engine_alone.report(engines)),
+        (
+            "Where calls may be refused",
+            lambda: conditions.section(50_000 if quick else 500_000, 2_000 if quick else 10_000, rounds),
+        ),
         ("End to end", lambda: end_to_end.report(1_000_000 if quick else 10_000_000, 40_000, 1 if quick else 3)),
         ("Memory", lambda: processes.memory(memory_sizes)),
         ("Workers", lambda: processes.scaling(200_000 if quick else 1_000_000, 4, 1 if quick else 3)),
@@ -45,14 +51,16 @@ def main() -> int:
     print("measuring: equality ...", file=sys.stderr)
     tally = equality.compare(range(500 if wanted.quick else equality.SCENARIOS))
     found = list(equality.experiments()) if not wanted.quick else []
+    refusing, _ = conditions_equality.differences(range(100 if wanted.quick else 2_000))
     lines = [f"{tally.scenarios:,} random scenarios, {tally.legs:,} legs: {tally.differences} differences."]
+    lines.append(f"Where calls may be refused, {100 if wanted.quick else 2_000:,} more: {refusing} differences.")
     lines += [f"- {name}: {verdict}" for name, verdict in found]
     measured.append(("Equality", "\n".join(lines)))
     text = f"Measured on {machine()}.\n\n" + "\n\n".join(f"## {title}\n\n{body}" for title, body in measured) + "\n"
     print(text)
     if wanted.markdown is not None:
         wanted.markdown.write_text(text, encoding="utf-8")
-    return 1 if tally.differences or any(verdict == "DIFFERENT" for _, verdict in found) else 0
+    return 1 if tally.differences or refusing or any(verdict == "DIFFERENT" for _, verdict in found) else 0
 
 
 if __name__ == "__main__":

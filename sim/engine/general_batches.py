@@ -147,9 +147,9 @@ def picked(world, extra, station, leg, now):
         following = world.places[station, LAST] + 1
         while following < end and not (all_up or scaling.is_up(extra, following, now)):
             following += 1
-        return following if following < end else _of_up(extra, first, all_up, 0, now)
+        return following if following < end else _of_up(extra, first, all_up, np.int64(0), now)
     if how == LEAST_LOADED:
-        best = -1
+        best: Any = np.int64(-1)
         for other in range(first, end):
             if not (all_up or scaling.is_up(extra, other, now)):
                 continue
@@ -174,7 +174,7 @@ def picked(world, extra, station, leg, now):
 @part
 def send(world, extra, station, replica, leg, now):
     """Note that a leg is sent to a replica."""
-    scaling.note(world, station, 1, now)
+    scaling.note(world, station, np.int64(1), now)
     world.places[station, LAST] = replica
     extra.beside[_at(leg), WHERE] = replica - world.places[station, REPLICAS]
 
@@ -328,7 +328,7 @@ def _free(world, extra, replica, slot, now):
     for field in range(SLOT_FIELDS):
         slots[slot, _at(field)] = slots[last, _at(field)]
     slots[last, LEG] = -1
-    scaling.note(world, _at(replicas[replica, STATION]), -1, now)
+    scaling.note(world, _at(replicas[replica, STATION]), np.int64(-1), now)
     leg = lanes.pop(world, _queue_of(world, replica))
     if leg < 0:
         _look(world, extra, replica, now)
@@ -336,8 +336,8 @@ def _free(world, extra, replica, slot, now):
         return
     replicas[replica, QUEUEING] -= 1
     lane = _at(world.legs[_at(leg), FLAGS] >> LANE_BIT)
-    count(world, _at(replicas[replica, STATION]), lane, -1)
-    enter(world, extra, leg, replica, now)
+    count(world, _at(replicas[replica, STATION]), lane, np.int64(-1))
+    enter(world, extra, leg, np.int64(replica), now)
 
 
 @call
@@ -394,6 +394,6 @@ def hang_up(world, extra, station, leg, cancels, now):
 def leave(world, extra, station, leg, now):
     """Note that a leg no longer waits for a slot."""
     if has_replicas(world, station):
-        scaling.note(world, station, -1, now)
+        scaling.note(world, station, np.int64(-1), now)
         extra.replicas[_replica_of(world, extra, station, leg), QUEUEING] -= 1
         extra.beside[_at(leg), WHERE] = -1

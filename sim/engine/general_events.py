@@ -66,7 +66,7 @@ def give_up(world, extra, leg, now):
             return -1, leg
     if outcome not in (IN_LANE, IN_LINE, IN_QUEUE):
         return -1, -1
-    _leave(world, extra, station, leg, ABANDONED, now)
+    _leave(world, extra, station, leg, np.int64(ABANDONED), now)
     return -1, leg
 
 
@@ -81,7 +81,7 @@ def _leave(world, extra, station, leg, outcome, now):
     legs[row, STARTED] = now
     legs[row, ENDED] = now
     legs[row, OUTCOME] = outcome
-    parts.count(world, station, lane, -1)
+    parts.count(world, station, lane, np.int64(-1))
     if extra is not None:
         if waits == IN_QUEUE:
             batches.leave(world, extra, station, leg, now)
@@ -98,7 +98,7 @@ def cancel(world, extra, leg, now):
     station = _at(number)
     outcome, ended = legs[row, OUTCOME], legs[row, ENDED]
     if outcome in (IN_LANE, IN_LINE, IN_QUEUE):
-        _leave(world, extra, station, leg, WITHDRAWN, now)
+        _leave(world, extra, station, leg, np.int64(WITHDRAWN), now)
         return
     legs[row, ENDED] = now
     legs[row, OUTCOME] = CANCELLED
@@ -146,7 +146,7 @@ def _through(world, extra, gate, leg, tokens, now):
             replica = batches.picked(world, extra, station, leg, now)
             batches.send(world, extra, station, replica, leg, now)
             if batches.has_room(extra, replica):
-                parts.count(world, station, lane, -1)
+                parts.count(world, station, lane, np.int64(-1))
                 batches.enter(world, extra, leg, replica, now)
             else:
                 batches.wait(world, extra, replica, lane, leg)
@@ -154,7 +154,7 @@ def _through(world, extra, gate, leg, tokens, now):
     servers = world.places[station, SERVERS]
     if servers == 0 or world.places[station, BUSY] < servers:
         world.legs[_at(leg), OUTCOME] = IN_QUEUE
-        parts.count(world, station, lane, -1)
+        parts.count(world, station, lane, np.int64(-1))
         return leg
     rules.queue_up(world, station, lane, leg)
     return -1
@@ -166,5 +166,5 @@ def free(world, station):
     world.places[station, BUSY] -= 1
     leg = lanes.pop(world, lanes.queue_of(world, station))
     if leg >= 0:
-        parts.count(world, station, _at(world.legs[_at(leg), FLAGS] >> LANE_BIT), -1)
+        parts.count(world, station, _at(world.legs[_at(leg), FLAGS] >> LANE_BIT), np.int64(-1))
     return leg

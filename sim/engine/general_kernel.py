@@ -274,7 +274,7 @@ def _made_of(sources: int) -> Any:
                 if size == len(heap):
                     at[NUMBER], at[ROW] = number, row
                     return GROW
-                parts.push(heap, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, -1)
+                parts.push(heap, size, arrival[_at(number)], FIRST_ARRIVAL + first_request + number, np.int64(-1))
                 at[SIZE] = size + 1
                 at[UNDER_WAY] += 1
             number += 1

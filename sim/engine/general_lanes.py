@@ -38,7 +38,10 @@ from sim.engine.general_world import (
 _njit: Any = njit  # its types know neither `_nrt` nor `forceinline`
 call = _njit(**kernel.INSIDE)
 part = _njit(**kernel.INSIDE, forceinline=True)
-"""Parts are put where they are used; what happens less often is called, as it takes long to compile in place."""
+"""Parts are put where they are used; what happens less often is called, as it takes long to compile in place.
+
+numba compiles each anew for each literal number that it is called with, so those are written as `np.int64(1)`.
+"""
 
 _at: Any = np.uintp
 """Marks an index that is not negative, as in the other loop."""

@@ -282,7 +282,7 @@ def join(world, extra, leg, now):
     if starts:
         start(world, leg, now)
         return -1
-    count(world, station, lane, 1)
+    count(world, station, lane, np.int64(1))
     span = min(legs[row, PATIENCE], legs[row, TIMEOUT])
     if span < NO_LIMIT:
         schedule(world.events, at, now, span, GIVING_UP + legs[row, IN_RUN], leg)

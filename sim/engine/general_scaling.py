@@ -93,7 +93,7 @@ def _number_wanted(world, extra, station, now):
         places[station, PLAN] = row + 1
     if places[station, EVERY] > 0 and places[station, TICK] == now:
         places[station, TICK] = now + places[station, EVERY] if now <= LATEST - places[station, EVERY] else LATEST
-        note(world, station, 0, now)
+        note(world, station, np.int64(0), now)
         each = places[station, LOAD_EACH]
         needed = (places[station, LOAD] + (each - 1)) // each
         needed = max(places[station, LEAST], min(needed, places[station, MOST_WANTED]))
@@ -142,7 +142,7 @@ def is_used(world):
 @call
 def decide(world, extra, latest):
     """Let the station decide that does so next, if that is no later than `latest`; say whether one did."""
-    places, first, when = world.places, -1, LATEST
+    places, first, when = world.places, -1, np.int64(LATEST)
     for station in range(world.at[STATIONS]):
         if places[_at(station), DECIDES] < when:
             first, when = station, places[_at(station), DECIDES]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.columns import Floats
 from sim.experiment.crosscheck import warnings_of
 from sim.experiment.headroom import (
     REPLICAS,
@@ -17,6 +18,7 @@ from sim.experiment.headroom import (
     ceilings,
     first_tries,
     in_words,
+    weights,
 )
 from sim.experiment.scene import Scene
 from sim.fleet.capacity import needed, servers_of, slots_of
@@ -166,12 +168,13 @@ def explain(experiment: Experiment) -> Explanation:
     answers = scene.answers(requests)
     traced = any(isinstance(process, TraceReplay) for process in processes_of(scene.spec.workload).values())
     rate = _rate_per_s(requests.arrival_ns) if traced else scene.spec.workload.rate_per_s()
+    weight = weights(requests, scene.spec.workload)
     loads, limits, words = list[ModelLoad](), list[Ceiling](), list[str]()
     for pattern in scene.line_up.patterns:
         plan = scene.plan(pattern, answers)
-        loads += _loads(scene, pattern.name, plan, rate)
+        loads += _loads(scene, pattern.name, plan, weight, rate)
         fleet, providers = scene.spec.fleet, scene.spec.providers
-        own = ceilings(pattern.name, plan, requests, fleet=fleet, providers=providers, rate_per_s=rate)
+        own = ceilings(pattern.name, plan, requests, weight, fleet=fleet, providers=providers, rate_per_s=rate)
         limits += own
         words += [in_words(pattern.name, own, rate), *at_the_fewest(own, fleet)]
     return Explanation(
@@ -192,19 +195,22 @@ def _rate_per_s(arrival_ns: np.typing.NDArray[np.int64]) -> float:
     return (len(arrival_ns) - 1) / span_ns * _NS if span_ns else 0.0
 
 
-def _loads(scene: Scene, pattern: str, plan: Plan, rate: float) -> Iterator[ModelLoad]:
+def _loads(scene: Scene, pattern: str, plan: Plan, weight: Floats, rate: float) -> Iterator[ModelLoad]:
     requests = max(plan.itinerary.requests, 1)
-    first = first_tries(plan)
+    first, of_leg = first_tries(plan), weight[plan.itinerary.leg_request]
     for number, model in enumerate(plan.models):
         legs = (plan.leg_model == number) & first  # what a model is asked for if nothing goes wrong
-        calls = int(legs.sum())
+        calls = float(of_leg[legs].sum())
         if not calls:
             continue
-        mean_s = float(plan.itinerary.leg_service_ns[legs].mean()) / _NS
+        mean_s, first_s = (
+            float(np.average(column[legs], weights=of_leg[legs])) / _NS
+            for column in (plan.itinerary.leg_service_ns, plan.leg_ttft_ns)
+        )
         per_request = calls / requests * mean_s
         capacity = scene.spec.fleet[model].capacity
         servers = servers_of(capacity)
-        busy = calls / requests * needed(capacity, float(plan.leg_ttft_ns[legs].mean()) / _NS, mean_s)
+        busy = calls / requests * needed(capacity, first_s, mean_s)
         yield ModelLoad(
             pattern=pattern,
             model=model,

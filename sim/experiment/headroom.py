@@ -13,12 +13,15 @@ from typing import Final
 
 import numpy as np
 
-from sim.columns import Bools
+from sim.columns import Bools, Floats
 from sim.fleet import Model, Provider
 from sim.fleet.capacity import fewest_scheduled, needed, servers_of, slots_of
 from sim.fleet.limits import MINUTE_NS, Limits
 from sim.routing.plan import Plan
+from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.requests import Requests
+from sim.workload.sources import processes_of
+from sim.workload.workload import Workload
 
 SERVERS: Final = "servers"
 REPLICAS: Final = "replicas"
@@ -55,16 +58,38 @@ def first_tries(plan: Plan) -> Bools:
     return first if callers is None else first & (callers.hedges < 0)
 
 
+def weights(requests: Requests, workload: Workload) -> Floats:
+    """Give what each of the first requests stands for: of a segment so many of all as its rate says, float64.
+
+    The first requests alone may be of a burst of one segment, or of a break between two. What a trace will say of
+    segments is not known; there each request stands for itself.
+    """
+    traced = any(isinstance(process, TraceReplay) for process in processes_of(workload).values())
+    rates = {} if traced else workload.segment_rates()
+    found = np.ones(len(requests))
+    total = sum(rates.values())
+    counts = np.bincount(requests.segment, minlength=len(requests.segments))
+    if set(rates) != set(requests.segments) or not total or not counts.all():
+        return found
+    for number, name in enumerate(requests.segments):
+        found[requests.segment == number] = rates[name] / total * len(requests) / counts[number]
+    return found
+
+
 def ceilings(
     pattern: str,
     plan: Plan,
     requests: Requests,
+    weight: Floats,
     *,
     fleet: Mapping[str, Model],
     providers: Mapping[str, Provider],
     rate_per_s: float,
 ) -> list[Ceiling]:
-    """Give every limit that the plan's first tries count against, the one that is reached first in front."""
+    """Give every limit that the plan's first tries count against, the one that is reached first in front.
+
+    A request counts with its `weight`.
+    """
     found = [
         Ceiling(
             pattern=pattern,
@@ -75,7 +100,7 @@ def ceilings(
             used=rate_per_s * per_request / allowed,
             reached_at_per_s=allowed / per_request,
         )
-        for owner, limit, allowed, per_request in _demands(plan, requests, fleet, providers)
+        for owner, limit, allowed, per_request in _demands(plan, requests, weight, fleet, providers)
         if per_request > 0
     ]
     return sorted(found, key=lambda ceiling: ceiling.reached_at_per_s)
@@ -109,16 +134,17 @@ def _named(ceiling: Ceiling) -> str:
 
 
 def _demands(
-    plan: Plan, requests: Requests, fleet: Mapping[str, Model], providers: Mapping[str, Provider]
+    plan: Plan, requests: Requests, weight: Floats, fleet: Mapping[str, Model], providers: Mapping[str, Provider]
 ) -> Iterator[tuple[str, str, float, float]]:
     """Yield (owner, limit, what it allows, what a request asks of it on average; per minute where a limit is)."""
     first = first_tries(plan)
+    of_leg = weight[plan.itinerary.leg_request]
     legs = {name: (plan.leg_model == number) & first for number, name in enumerate(plan.models)}
     for name, mine in legs.items():
         servers = servers_of(fleet[name].capacity)
         if servers:
             prefill, service = (
-                float(column[mine].sum()) for column in (plan.leg_ttft_ns, plan.itinerary.leg_service_ns)
+                float((column * of_leg)[mine].sum()) for column in (plan.leg_ttft_ns, plan.itinerary.leg_service_ns)
             )
             work_s = needed(fleet[name].capacity, prefill, service) / _NS / max(len(requests), 1)
             slots = slots_of(fleet[name].capacity)
@@ -126,16 +152,19 @@ def _demands(
                 yield name, REPLICAS, float(servers // slots), work_s / slots
             else:
                 yield name, SERVERS, float(servers), work_s
-        yield from _of_limits(name, fleet[name].limits, plan, requests, mine)
+        yield from _of_limits(name, fleet[name].limits, plan, requests, of_leg * mine)
     for name, provider in providers.items():
         of = [mine for model, mine in legs.items() if fleet[model].provider == name]
         if of:
-            yield from _of_limits(f"provider {name}", provider.limits, plan, requests, np.logical_or.reduce(of))
+            yield from _of_limits(
+                f"provider {name}", provider.limits, plan, requests, of_leg * np.logical_or.reduce(of)
+            )
 
 
 def _of_limits(
-    owner: str, limits: Limits | None, plan: Plan, requests: Requests, mine: Bools
+    owner: str, limits: Limits | None, plan: Plan, requests: Requests, weight: Floats
 ) -> Iterator[tuple[str, str, float, float]]:
+    """Yield the limits of one owner; `weight` is 0 for legs that do not count against them."""
     conditions = plan.itinerary.conditions
     if limits is None or conditions is None:
         return
@@ -143,8 +172,9 @@ def _of_limits(
     for name, of_tokens, most in limits.buckets():
         if name is not None and name not in requests.segments:
             continue  # a recorded segment that none of the first requests is of
-        of = mine if name is None else mine & (segment == requests.segments.index(name))
+        of = weight if name is None else weight * (segment == requests.segments.index(name))
         # a call counts for what the bucket holds at most, as in the engine: else it would never be let in
-        asked = np.minimum(conditions.tokens[of], most * limits.burst / MINUTE_NS) if of_tokens else of
+        each = np.minimum(conditions.tokens, most * limits.burst / MINUTE_NS) if of_tokens else 1
+        asked = float((of * each).sum())
         limit = (TOKENS if of_tokens else REQUESTS) + (f" of {name}" if name is not None else "")
-        yield owner, limit, float(most), float(asked.sum()) * _MINUTE_S / max(len(requests), 1)
+        yield owner, limit, float(most), asked * _MINUTE_S / max(len(requests), 1)

@@ -112,3 +112,13 @@ class Workload(Spec):
         """Give the long-run mean number of arrivals per second."""
         own = [segment.arrivals for segment in self.segments.values()] if self.arrivals is None else [self.arrivals]
         return self.rate_factor * sum(arrivals.mean_rate_per_s() for arrivals in own if arrivals is not None)
+
+    def segment_rates(self) -> dict[str, float]:
+        """Give the long-run mean number of arrivals per second of each segment."""
+        whole = self.rate_per_s()
+        return {
+            name: whole * (segment.share or 0.0)
+            if segment.arrivals is None
+            else self.rate_factor * segment.arrivals.mean_rate_per_s()
+            for name, segment in self.segments.items()
+        }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sim.experiment.headroom import Ceiling, ceilings
+from sim.experiment.headroom import Ceiling, ceilings, weights
 from sim.experiment.scene import Scene
 from sim.routing.thresholds import confidence_at_share
 from sim.study.plan.answer import RouterPlan, Threshold
@@ -274,12 +274,19 @@ class _Planning:
         ]
 
     def _ceilings(self, chosen: Option, rate_per_s: float) -> list[Ceiling]:
-        answers = self.scene.answers(self.scene.requests(0, _PILOT))
+        requests = self.scene.requests(0, _PILOT)
+        answers = self.scene.answers(requests)
         pattern = scene_of(self.scene, [self._named(chosen)], 2).line_up.patterns[-1]
         of = self.scene.plan(pattern, answers)
         spec = self.scene.spec
         return ceilings(
-            chosen.name, of, answers.requests, fleet=spec.fleet, providers=spec.providers, rate_per_s=rate_per_s
+            chosen.name,
+            of,
+            requests,
+            weights(requests, spec.workload),
+            fleet=spec.fleet,
+            providers=spec.providers,
+            rate_per_s=rate_per_s,
         )
 
     def _ahead(self, chosen: Option | None, rate_per_s: float) -> Ahead | None:

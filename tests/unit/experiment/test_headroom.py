@@ -197,6 +197,17 @@ def test_a_segments_own_limit_counts_its_own_calls() -> None:
     )
 
 
+def test_a_segment_that_comes_in_bursts_counts_at_its_rate() -> None:
+    """If the first requests show a burst of a segment or a break, it still brings what its rate says: one in five."""
+    segments = {
+        "a": {"arrivals": {"kind": "constant", "rate_per_s": 4.0}},
+        "b": {"arrivals": {"kind": "on_off", "rate_per_s": 10.0, "on": "1m", "off": "9m"}},
+    }
+    limits = {"by_segment": {"b": {"requests_per_minute": 60}}}
+    (one,) = ceilings(of(segments=segments, limits=limits), "frontier-only").values()
+    assert (one.offered, one.reached_at_per_s) == pytest.approx((60, 5))
+
+
 @pytest.mark.parametrize(("kind", "said"), [("poisson", False), ("on_off", True)])
 def test_uneven_traffic_breaks_limits_sooner(kind: str, said: bool) -> None:
     """If traffic comes in bursts, the words say that rates are means; of steady traffic they do not."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.report.numbers import negated, plural, written
 from sim.report.plan_tables import count, days, stands, usd
+from sim.study.until import Standing
 
 if TYPE_CHECKING:
     from sim.study.plan.answer import RouterPlan
@@ -34,8 +35,11 @@ def listed(names: list[str]) -> str:
 
 
 def _nearest(found: RouterPlan) -> str:
-    frontier = next(one for one in found.options if one.name == found.baseline)
-    best = min(found.options, key=lambda one: (len(one.judgement.broken), one.value("quality.loss")), default=frontier)
+    undecided = [one.name for one in found.options if one.judgement.standing is Standing.UNDECIDED]
+    if undecided:
+        names = listed(undecided[:3])
+        return f"Of {names} it is undecided: more replications (--replications) or a longer run would tell."
+    best = min(found.options, key=lambda one: (len(one.judgement.broken), one.value("quality.loss")))
     return f"The nearest, {best.name}, {stands(best)}; loosen a condition, or change the fleet."
 
 
@@ -221,12 +225,11 @@ def _sensitive(found: RouterPlan) -> list[str]:
         return []
     entries = found.tornado.entries
     flips = [f"{one.name} {one.flips_at} ({one.flips_to})" for one in entries if one.flips_at]
-    kind = found.chosen.kind
-    better = f"another kind than {kind} better by more than the indifference"
+    how = "better than this one by more than the indifference, thresholds set anew"
     lines = [
-        f"{better}, thresholds set anew: {listed(flips)}."
+        f"another kind of plan would be {how}, from here on: {'; '.join(flips)}."
         if flips
-        else f"none of {len(entries)} assumptions, moved by three times its range, makes {better}, thresholds set anew."
+        else f"none of {len(entries)} assumptions, moved by three times its range, makes another kind of plan {how}."
     ]
     best = max(entries, key=lambda one: one.worth or 0.0)
     if best.worth and found.tornado.point_usd is not None:

@@ -58,7 +58,7 @@ class _TaskClass(NamedTuple):
     auroc: float
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=4096)
 def _modelled(classes: tuple[_TaskClass, ...], share: float) -> float:
     """Find the threshold on the modelled surety by bisection; kept, since every chunk of a run asks for the same."""
     low, high = -_FAR, _FAR

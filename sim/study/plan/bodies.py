@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sim.columns import Bools, Floats, Ints
-from sim.routing.thresholds import surety_at_share
 from sim.study.plan.fronts import Cells
 from sim.study.plan.sample import Means, Sample, step_nano
 
@@ -231,7 +230,7 @@ class Tables:
         """Give the first level at which each answer climbs, from 1; 0 for those that always do, beyond for never."""
         mine, check = self.sample.models[model], self.means.checks[body.check]
         auroc = None if check is None else check.auroc
-        cuts = np.array([surety_at_share(self.sample.answers, model, auroc, float(share)) for share in levels])
+        cuts = self.sample.cuts_of(model, auroc, levels)
         rank = np.searchsorted(cuts, mine.surety[auroc], side="left") + 1
         return np.where(mine.worded, 0, rank) if body.worded else rank
 

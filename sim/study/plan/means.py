@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sim.experiment.scene import Scene
+    from sim.routing.quality import QualityModel
     from sim.routing.signals import Signal
 
 MOST_MODELS: Final = 6
@@ -29,9 +30,9 @@ PROMPT_TOKENS: Final = "prompt_tokens"
 def means_of(scene: Scene, wanted: Sequence[str] | None) -> Means:
     """Give what a plan may be made of. Raises InvalidInput for a signal that is not there.
 
-    Models stand by rising cost of a call; of more than six, those are left out that cost more and are right less often
-    than another one. Checks are those of the experiment's cascades (each once), the reward model that of its first
-    ensemble.
+    Models stand by rising cost of a call; of twins that differ by their queues alone one is kept, and of more than six
+    those are left out that cost more and are right less often than another one. Checks are those of the experiment's
+    cascades (each once), the reward model that of its first ensemble.
     """
     patterns = scene.spec.patterns
     declared = {**scene.spec.signals, **{name: one for pattern in patterns for name, one in pattern.signals.items()}}
@@ -74,17 +75,23 @@ def _listed(names: dict[str, Signal]) -> str:
 
 
 def _models(scene: Scene) -> tuple[str, ...]:
-    """Give the models by rising mean cost of a call; the frontier model is one of them, whatever it costs."""
+    """Give the models by rising mean cost of a call; the frontier model is one of them, whatever it costs.
+
+    Of twins, which differ by their queues alone, one is kept: between them a request would only try its luck twice.
+    """
     answers = scene.answers(scene.requests(0, 4096))
-    requests = answers.requests
+    requests, frontier = answers.requests, scene.line_up.frontier
+    kept = list[str]()
+    for name in sorted(scene.spec.fleet, key=lambda name: name != frontier):
+        if not any(_twins(scene, answers.quality, name, other) for other in kept):
+            kept.append(name)
     cost, right = dict[str, float](), dict[str, float]()
-    for name, model in scene.spec.fleet.items():
-        calls = model.price.call_nano(requests.input_tokens, requests.cached_tokens, answers.output_tokens(name))
+    for name in kept:
+        card = scene.spec.fleet[name].price
+        calls = card.call_nano(requests.input_tokens, requests.cached_tokens, answers.output_tokens(name))
         cost[name] = float(calls.sum())
-        acceptance = answers.quality.acceptance[name]
-        right[name] = float(np.dot(acceptance, requests.task_shares))
-    by_cost = sorted(cost, key=lambda name: (cost[name], -right[name], name))
-    frontier = scene.line_up.frontier
+        right[name] = float(np.dot(answers.quality.acceptance[name], requests.task_shares))
+    by_cost = sorted(kept, key=lambda name: (cost[name], -right[name], name))
     if len(by_cost) > MOST_MODELS:
         better = [
             name
@@ -93,3 +100,10 @@ def _models(scene: Scene) -> tuple[str, ...]:
         ]
         by_cost = [*better[: MOST_MODELS - 1], *(name for name in better[MOST_MODELS - 1 :] if name == frontier)]
     return tuple(by_cost)
+
+
+def _twins(scene: Scene, quality: QualityModel, one: str, other: str) -> bool:
+    """Say whether two models answer alike, at the same price and speed; measured answers are always their own."""
+    mine, theirs = scene.spec.fleet[one], scene.spec.fleet[other]
+    alike = (mine.price, mine.service, mine.verbosity) == (theirs.price, theirs.service, theirs.verbosity)
+    return alike and quality.table is None and bool(np.all(quality.acceptance[one] == quality.acceptance[other]))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from sim.experiment.headroom import Ceiling, ceilings, weights
 from sim.experiment.scene import Scene
+from sim.fleet import Model
+from sim.fleet.capacity import batching_of, queue_of, queues_by_segment
 from sim.routing.thresholds import confidence_at_share
 from sim.study.plan.answer import RouterPlan, Threshold
 from sim.study.plan.bodies import Ladder
@@ -103,7 +105,12 @@ class _Planning:
         return self._refusable(self.written)
 
     def _refusable(self, options: Sequence[Named]) -> bool:
-        return any(self.scene.may_refuse(one.pattern) for one in options)
+        """Say whether only playing shows what some of these cost: calls may be refused, or replicas come and go."""
+        fleet = self.scene.spec.fleet
+        return any(
+            one.pattern.may_refuse() or any(_shows_in_play(fleet[name]) for name in self.scene.models_of(one.pattern))
+            for one in options
+        )
 
     def _shortlisted(self, found: Found) -> list[Named]:
         """Give the best of each kind: by the search alone, or among some of each kind as played."""
@@ -291,7 +298,7 @@ class _Planning:
 
     def _ahead(self, chosen: Option | None, rate_per_s: float) -> Ahead | None:
         """Look ahead where what is asked depends on no queue."""
-        if chosen is None or self.scene.may_refuse(self._named(chosen).pattern):
+        if chosen is None or self._refusable([self._named(chosen)]):
             return None
         baseline = next(one.pattern for one in self._baselines if one.name == self.baseline)
         cap = self.goal.spend_cap
@@ -339,7 +346,7 @@ class _Planning:
             found.append("no ensemble of the experiment describes a reward model; none was looked at")
         if len(self.means.models) < len(self.scene.spec.fleet):
             left = [name for name in self.scene.spec.fleet if name not in self.means.models]
-            found.append(f"left out, since others are better for less: {', '.join(left)}")
+            found.append(f"left out, since others answer alike or better for less: {', '.join(left)}")
         if len(sample.answers.requests) >= MOST_OF_ONE:
             found.append(f"the search looks at the first {MOST_OF_ONE:,} requests of each replication")
         if self._refusable(self.written):
@@ -348,6 +355,16 @@ class _Planning:
                 "are those of the replications that were played"
             )
         return found
+
+
+def _shows_in_play(model: Model) -> bool:
+    """Say whether a call to a model may be refused or fail, or the number of its replicas changes."""
+    batching = batching_of(model.capacity)
+    if batching is None:
+        return model.may_refuse()
+    if batching.autoscale is not None or queue_of(model.capacity) is not None or queues_by_segment(model.capacity):
+        return True
+    return model.model_copy(update={"capacity": "unlimited"}).may_refuse()
 
 
 def _parts(option: Option) -> int:

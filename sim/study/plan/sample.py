@@ -18,6 +18,7 @@ from sim.fleet.capacity import needed
 from sim.routing.answers import Answers
 from sim.routing.rules import BUILT_IN
 from sim.routing.signals import Labels, Signal
+from sim.routing.thresholds import surety_at_share
 from sim.units import as_int64, nano_usd
 from sim.workload.requests import Requests
 
@@ -74,6 +75,19 @@ class Sample:
     judge_time: Ints
     judged_right: dict[tuple[str, str], Bools]
     answers: Answers
+    cuts: dict[tuple[object, ...], Floats] = field(default_factory=dict)
+
+    def cuts_of(self, model: str, auroc: float | None, shares: Floats) -> Floats:
+        """Give the thresholds at which these shares of a model's answers escalate; kept, since each takes a while."""
+        key = (model, auroc, shares.tobytes())
+        if key not in self.cuts:
+            some = [surety_at_share(self.answers, model, auroc, share) for share in shares.tolist()]
+            self.cuts[key] = np.array(some)
+        return self.cuts[key]
+
+    def judged_by(self, other: Sample) -> None:
+        """Take thresholds from what another sample believes of the same models."""
+        self.answers, self.cuts = other.answers, other.cuts
 
 
 @dataclass(frozen=True, slots=True)

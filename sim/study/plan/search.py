@@ -26,6 +26,8 @@ MONTH_S: Final = 30 * 86_400.0
 
 _FRONTS_AT_ONCE: Final = 512
 _MOST_LONG: Final = 24
+_FINE: Final = 500
+_FINE_LONG: Final = 100
 _KEPT_FAMILIES: Final = 3
 _POINTS: Final = 100.0
 _NANO: Final = 1e9
@@ -147,14 +149,15 @@ class Searcher:
     def among(self, some: Sequence[Candidate]) -> dict[str, Candidate]:
         """Give the best of each kind within the limits among these, their thresholds set anew and their rules kept."""
         self.found = Found()
-        levels = np.arange(1, self.effort.levels) / self.effort.levels
+        # finely: a step that is too coarse would look like a difference between kinds
+        levels = np.arange(1, _FINE) / _FINE
         for candidate in some:
             tables, front, direct = self._alone(candidate)
             body = candidate.body
             if isinstance(body, Ladder) and len(body.shares) == 1:
                 table = tables.ladder(body, levels)
             elif isinstance(body, Ladder):
-                few = levels[:: max(1, len(levels) // _MOST_LONG)]
+                few = levels[:: _FINE // _FINE_LONG]
                 table = tables.long_ladder(body, few, few)
             elif isinstance(body, Both):
                 table = tables.both(body.pair, np.append(levels, 1.0))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sim.study.plan.goal import Effort, Goal
     from sim.study.plan.sample import Means
 
-REQUESTS: Final = 40_000
+REQUESTS: Final = 25_000
 """Requests that each assumption is tried on, at most."""
 
 SENSITIVITY_FROM: Final = 1 << 23
@@ -193,6 +193,7 @@ class _Mover:
             # readings are made in the world as it is, and understood as the experiment had it
             vars(moved)["quality"] = dataclasses.replace(moved.quality, calibrated=self._scene.quality)
             searcher = self._searcher(moved, self._goal)
+            searcher.sample.judged_by(self._nominal.sample)
             self._seen[key] = searcher, searcher.among([self._chosen, *self._rivals])
         return self._seen[key]
 

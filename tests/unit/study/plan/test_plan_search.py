@@ -104,6 +104,15 @@ def test_means_are_those_of_the_experiment(means: Means) -> None:
     assert means.reward is not None
 
 
+def test_of_twins_one_is_kept() -> None:
+    """If two models differ by their queues alone, a plan is made of one of them: the frontier, where it is one."""
+    queued = {**FLEET["large"], "capacity": {"concurrency": 9}}
+    acceptance = {task: {**by, "queued": by["large"]} for task, by in QUALITY["acceptance"].items()}
+    one = experiment(fleet={**FLEET, "queued": queued}, quality={**QUALITY, "acceptance": acceptance})
+    scene = Scene(one.spec, one.line_up, one.inputs())
+    assert means_of(scene, None).models == ("small", "middle", scene.line_up.frontier)
+
+
 def test_sums_are_what_the_patterns_themselves_give(searcher: Searcher, scene: Scene, means: Means) -> None:
     """The best of each family costs, loses and escalates on the same requests what its pattern does, to the digit."""
     some = [one for best in searcher.found.best.values() for one in best if one.body.kind not in {"ensemble", "split"}]

@@ -115,7 +115,7 @@ def test_the_choice_flips_where_its_scores_are_too_weak() -> None:
         route = next(one for one in some if one.kind == "pre-route")
         if cascade.point.usd < route.point.usd:
             break
-    found = tornado(scene, GOAL, EFFORT, chosen=cascade, rivals=[route], hard=())
+    found = tornado(scene, replace(GOAL, indifference=0.0), EFFORT, chosen=cascade, rivals=[route], hard=())
     score = entry(found, "AUROC of small's confidence")
     assert score.flips_to == "pre-route"
     assert -0.05 <= float(score.flips_at) < 0

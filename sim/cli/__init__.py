@@ -31,6 +31,7 @@ VERBS = {
     "capacity": "Find how much an experiment takes.",
     "plan": "Find the pattern, the signals and the thresholds to route by.",
     "fit": "Learn thresholds and the worth of routers from labelled data.",
+    "prices": "Show what models cost over time; take prices over from a package.",
     "schema": "Print the JSON Schema of experiment files, for editors.",
     "doctor": "Check this installation.",
 }

@@ -83,6 +83,10 @@ def expectations(found: RouterPlan) -> Grid:
         "ttft.p95": "first token, P95",
         "escalation.rate": "escalated",
     }
+    segment = "quality.acceptance.segment."
+    for metric in () if chosen is None else chosen.estimates:
+        if metric.startswith(segment):
+            names[metric] = f"acceptable answers, {metric.removeprefix(segment)}"
     rows = [
         Row((label,), (_cell(chosen, metric), _cell(base, metric)))
         for metric, label in names.items()

@@ -8,16 +8,19 @@ from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.fleet.breaker import Breaker
 from sim.outcome.outcomes import Window
-from sim.routing.conditions import LegOutcome
+from sim.routing.conditions import NO_LIMIT, LegOutcome
 from sim.routing.plan import LegGroup, Plan
 
 _ALWAYS = (LegOutcome.FAILED, LegOutcome.TIMED_OUT, LegOutcome.ABANDONED)
 
 
 def failures(group: LegGroup, plan: Plan, log: LegLog) -> Ints:
-    """Give when the legs of a group ended that are failures to a breaker, int64 ns; see `sim.routing.callers`."""
+    """Give when the legs of a group ended that are failures to a breaker, int64 ns; see `sim.routing.callers`.
+
+    None where the model has no breaker. Station 0 is that of steps; the models follow.
+    """
     callers = plan.itinerary.callers
-    if log.outcome is None or callers is None:
+    if log.outcome is None or callers is None or callers.allowed_fails[group.model + 1] == NO_LIMIT:
         return np.empty(0, dtype=np.int64)
     outcome = log.outcome[group.leg]
     counts = np.isin(outcome, _ALWAYS) | ((outcome == LegOutcome.REJECTED) & ~callers.lenient[group.leg])

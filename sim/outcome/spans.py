@@ -49,7 +49,9 @@ class Spans:
             self.fallbacks += int(group.is_answer[measured:].sum()) if group.fallback else 0
             self.waited += int((started > joined)[measured:].sum())
             self.waits += total((started - joined)[measured:])
-            self.failed.append(failures(group, plan, log))
+            failed = failures(group, plan, log)
+            if len(failed):
+                self.failed.append(failed)
             self.waiting.add(joined, started, int(plan.itinerary.arrival_ns[-1]))
             # who lost to a rival brought the work that was done, and none if no server had taken it
             second = (outcome == LegOutcome.CANCELLED) & cancels | (outcome == LegOutcome.WITHDRAWN)

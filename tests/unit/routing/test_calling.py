@@ -83,6 +83,7 @@ def test_calls_that_a_breaker_skips_are_not_made() -> None:
     seen = {name: found.value for name, found in run.result.patterns["one"].estimates.items()}
     # Down from 10 to 30 s: four calls fail, at 10, 15, 20 and 25, and open the breaker for 5 s each: 24 are skipped.
     assert seen["models.small.skipped"] == pytest.approx(96 / 300, abs=0.01)
+    assert seen["models.small.breaker_open"] == pytest.approx(20 / 60, abs=0.01)
     assert seen["models.small.errors"] == pytest.approx(4 / 204, abs=0.005)
     assert seen["calls.per_request"] == pytest.approx((204 + 100) / 300, abs=0.01)
     assert seen["failure.rate"] == 0

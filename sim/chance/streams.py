@@ -60,6 +60,7 @@ class Purpose(IntEnum):
     GATE_SAMPLE = 60
     GATE_VERDICT = 61
     DRIFT = 62
+    FORECAST = 70
 
 
 def name_key(name: str) -> int:

@@ -32,6 +32,7 @@ VERBS = {
     "plan": "Find the pattern, the signals and the thresholds to route by.",
     "fit": "Learn thresholds and the worth of routers from labelled data.",
     "prices": "Show what models cost over time; take prices over from a package.",
+    "forecast": "Forecast the monthly spend of every pattern.",
     "schema": "Print the JSON Schema of experiment files, for editors.",
     "doctor": "Check this installation.",
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sim.errors import InvalidInput, Issue
 from sim.experiment.document import Place, did_you_mean, dotted
 from sim.experiment.expectations import threshold_issues
+from sim.experiment.forecast_names import forecast_issues
 from sim.experiment.inputs import trace_places, written_files
 from sim.experiment.mean_service import service_issues
 from sim.experiment.measured import lengths_are_measured, unfit_lengths
@@ -58,6 +59,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
         *_length(experiment),
         *threshold_issues(experiment),
         *target_issues(experiment),
+        *forecast_issues(experiment),
     ]
 
 

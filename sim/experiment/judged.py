@@ -36,8 +36,8 @@ class Regression(Spec):
     """By metric, the relative change for the worse that is let pass: `{latency.p95: 5%, cost.per_1k: 2%}`."""
 
 
-JUDGED = ("thresholds", "regression")
-"""Keys of the experiment that judge its answer and leave it as it is: no part of the content hash."""
+JUDGED = ("thresholds", "regression", "forecast")
+"""Keys of the experiment that judge its answer or build on it and leave it as it is: no part of the content hash."""
 
 NUMBERED = ("replications", "precision", "budget", "level")
 """Keys of `run` that say how many replications there are and how they are read: each of them stays as it is."""

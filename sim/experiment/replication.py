@@ -6,11 +6,12 @@ import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from sim.engine import ENGINES
+from sim.engine.log import LegLog
 from sim.experiment.scene import Scene
 from sim.outcome.ledger import Ledger
 from sim.outcome.outcomes import Outcome, RequestLog, Window
@@ -23,6 +24,9 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 _KEPT_BYTES = 31 << 20
+
+Watch: TypeAlias = Callable[[str, Plan, LegLog, Answers], None]
+"""Is told what became of the requests of a plan, before they are accounted for: pattern, plan, log, answers."""
 
 
 def play_replication(
@@ -43,14 +47,21 @@ class Replication:
     """The patterns of one replication in play: all see the same requests, drawn once."""
 
     def __init__(
-        self, scene: Scene, replication: int, engine: str, patterns: Sequence[Pattern], threads: int = 1
+        self,
+        scene: Scene,
+        replication: int,
+        engine: str,
+        patterns: Sequence[Pattern],
+        threads: int = 1,
+        *,
+        watch: Watch | None = None,
     ) -> None:
         _keep_freed_memory()
         self._scene = scene
         self._replication = replication
         self._planners = threads - 1
         self._window = window = scene.window(replication)
-        self._plays = {pattern.name: _Play(scene, pattern, engine, window) for pattern in patterns}
+        self._plays = {pattern.name: _Play(scene, pattern, engine, window, watch) for pattern in patterns}
         for pattern in patterns:
             ends = pattern.baselines()
             direct = scene.line_up.direct[ends[-1]] if ends else pattern.name
@@ -95,8 +106,9 @@ class Replication:
 class _Play:
     """One pattern in play: its engine, the plans whose requests are under way, and its ledger."""
 
-    def __init__(self, scene: Scene, pattern: Pattern, engine: str, window: Window) -> None:
+    def __init__(self, scene: Scene, pattern: Pattern, engine: str, window: Window, watch: Watch | None = None) -> None:
         self._scene = scene
+        self._watch = watch
         self.pattern = pattern
         self._window = window
         self._engine = ENGINES[engine]()
@@ -124,6 +136,8 @@ class _Play:
             raise ValueError("nothing was planned")
         for log in self._engine.advance(self._next.itinerary, until_ns):
             plan, answers = self._open.popleft()
+            if self._watch is not None:
+                self._watch(self.pattern.name, plan, log, answers)
             requests = self._ledger.add(plan, log, answers)
             for follower in self.followers:
                 follower.compare(direct=requests)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sim.experiment.forecast_spec import Forecast
 from sim.experiment.judged import Regression, Thresholds
 from sim.fleet import Model, Provider
 from sim.routing.patterns import AnyPattern
@@ -143,6 +144,8 @@ class ExperimentSpec(Spec):
     """What `tiercast check` compares the answer with."""
     thresholds: dict[Annotated[str, Field(max_length=300)], Thresholds] = Field(default_factory=dict)
     """What `tiercast check` asks of the answer: conditions by metric, `latency{pattern:cascade}: ['p(95)<4s']`."""
+    forecast: Forecast | None = None
+    """What `tiercast forecast` is to say of the months to come; a run does not depend on it."""
 
 
 def experiment_schema() -> dict[str, Any]:

@@ -61,6 +61,16 @@ Growth = Annotated[
 """Growth over a time as a fraction, negative for a fall; YAML says ``0.05`` or ``5%``."""
 
 
+def zone_exists(name: str) -> str:
+    """Give the name of a time zone back if there is one. ValueError with near names."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = _near_zones(name) or ["UTC", "Europe/Berlin", "America/New_York"]
+        raise ValueError(f"unknown time zone {name!r}; write for example {' or '.join(near)}") from None
+    return name
+
+
 class ProfileArrivals(DrawnArrivals):
     """Poisson process whose rate follows the local clock: constant within an hour, through summer time and back."""
 
@@ -72,7 +82,7 @@ class ProfileArrivals(DrawnArrivals):
     """Relative rate of each local hour, from 00 to 23; level where left out."""
     weekday: Annotated[list[Weight], Field(min_length=7, max_length=7)] | None = None
     """Relative rate of each local day, from Monday to Sunday; level where left out."""
-    time_zone: str = "UTC"
+    time_zone: Annotated[str, AfterValidator(zone_exists)] = "UTC"
     """Time zone of the hours and days, such as Europe/Berlin."""
     growth_per_month: Growth = 0.0
     """Compound growth per month (a twelfth of a year)."""
@@ -83,16 +93,6 @@ class ProfileArrivals(DrawnArrivals):
         if weights is not None and sum(weights) == 0:
             raise ValueError("all weights are 0; at least one must be above 0")
         return weights
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_exists(cls, name: str) -> str:
-        try:
-            zoneinfo.ZoneInfo(name)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            near = _near_zones(name) or ["UTC", "Europe/Berlin", "America/New_York"]
-            raise ValueError(f"unknown time zone {name!r}; write for example {' or '.join(near)}") from None
-        return name
 
     def faster(self, factor: float) -> Self:
         """Give the process at `factor` times its rate."""

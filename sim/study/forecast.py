@@ -1,0 +1,188 @@
+"""The forecast of monthly spend: an experiment played once, and its purchases carried into drawn futures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.columns import Floats
+from sim.errors import InvalidInput, Issue
+from sim.experiment.forecast_spec import Forecast
+from sim.outcome.bill import METERS
+from sim.routing.plan import Cause
+from sim.study.spend.answers import (
+    BudgetAnswer,
+    MonthSpend,
+    PatternForecast,
+    ProjectAnswer,
+    SpendForecast,
+    crossed,
+    paid_back,
+    ranged,
+)
+from sim.study.spend.costs import Spending, spending, totals
+from sim.study.spend.futures import FACTORS, Futures
+from sim.study.spend.purchases import Basis, play
+
+if TYPE_CHECKING:
+    from sim.experiment.resolve import Experiment
+
+STEPS = "steps"
+"""Stands for classifiers, verifications and judges among the models."""
+
+REPLICAS = "replicas"
+"""Stands for the hours of replicas, busy or idle, among the causes."""
+
+REQUESTS = "chance of requests"
+TOGETHER = "interactions"
+
+
+def forecast(
+    experiment: Experiment, engine: str = "auto", progress: Callable[[float, int], None] | None = None
+) -> SpendForecast:
+    """Forecast the spend of every pattern. InvalidInput where the experiment has no `forecast`."""
+    asked = experiment.spec.forecast
+    if asked is None:
+        hint = "add for example forecast: {start: 2026-12, months: 12}"
+        raise InvalidInput([Issue("the experiment asks for no forecast", path="forecast", hint=hint)])
+    basis = play(experiment, engine, progress)
+    if not basis.requests:
+        raise InvalidInput([Issue("no request arrived in the measured part of the run", path="run")])
+    return _Study(experiment, asked, basis).answer()
+
+
+class _Study:
+    """One forecast in the making."""
+
+    def __init__(self, experiment: Experiment, asked: Forecast, basis: Basis) -> None:
+        self._experiment = experiment
+        self._asked = asked
+        self._basis = basis
+        self._fleet = [experiment.spec.fleet[name] for name in basis.models]
+        self._futures = Futures(asked, basis, experiment.spec.seed)
+        self._names = tuple(month.name for month in self._futures.months)
+        self._spent: dict[str, Spending] = {}
+        self._seen: dict[str, Floats] = {}
+        for name, bought in basis.bought.items():
+            spent = spending(self._futures, bought, self._fleet)
+            self._spent[name] = spent
+            self._seen[name] = np.maximum(spent.total + np.sqrt(spent.variance) * self._futures.luck(), 0.0)
+
+    def answer(self) -> SpendForecast:
+        """Put everything together."""
+        spec, up = self._experiment.spec, self._experiment.line_up
+        return SpendForecast(
+            experiment=spec.name,
+            title=spec.title or spec.name,
+            hash=self._experiment.hash,
+            seed=spec.seed,
+            level=self._asked.level,
+            draws=self._asked.draws,
+            baseline=up.baseline,
+            requests=self._basis.requests,
+            replications=spec.run.replications,
+            patterns={name: self._pattern(name) for name in self._spent},
+            budgets=tuple(self._budgets()),
+            projects=tuple(self._projects()),
+            notes=tuple(self._notes()),
+        )
+
+    def _pattern(self, name: str) -> PatternForecast:
+        seen, level, up = self._seen[name], self._asked.level, self._experiment.line_up
+        whole = seen.sum(axis=1)
+        others = [other for other in dict.fromkeys((up.baseline, up.frontier_only, up.cheap_only)) if other != name]
+        savings = {}
+        for other in others:
+            against = self._seen[other].sum(axis=1)
+            share = np.divide(against - whole, against, out=np.zeros_like(whole), where=against > 0)
+            savings[other] = (ranged(against - whole, level), ranged(share, level))
+        return PatternForecast(
+            name=name,
+            months=tuple(self._months(name)),
+            total=ranged(whole, level),
+            drivers=self._drivers(name),
+            savings=savings,
+        )
+
+    def _months(self, name: str) -> Iterator[MonthSpend]:
+        spent, seen, level = self._spent[name], self._seen[name], self._asked.level
+        cumulative, requests = np.cumsum(seen, axis=1), self._futures.volume.sum(axis=2)
+        rows = {segment: row for row, segment in enumerate(self._basis.segments)}
+        models = (*self._basis.models, STEPS)
+        causes = (*(cause.label for cause in Cause), REPLICAS)
+        for number, month in enumerate(self._names):
+            users = {
+                segment: float((spent.segments[:, number, rows[segment]] / count[:, number]).mean())
+                for segment, count in self._futures.users.items()
+            }
+            yield MonthSpend(
+                month=month,
+                requests=float(requests[:, number].mean()),
+                spend=ranged(seen[:, number], level),
+                cumulative=ranged(cumulative[:, number], level),
+                per_1k=1000 * float(spent.total[:, number].mean() / max(float(requests[:, number].mean()), 1e-12)),
+                models=_some(models, spent.models[number]),
+                causes=_some(causes, spent.causes[number]),
+                users=users,
+                tokens={
+                    model: dict(zip(METERS, spent.quantity[number, row].tolist(), strict=True))
+                    for row, model in enumerate(self._basis.models)
+                    if spent.quantity[number, row].any()
+                },
+            )
+
+    def _drivers(self, name: str) -> Mapping[str, float]:
+        """Give the share of the variance of the whole that each factor makes alone, all others at their median.
+
+        What is left is what factors do together, and negative where they balance each other.
+        """
+        bought, chance = self._basis.bought[name], float(self._spent[name].variance.sum(axis=1).mean())
+        of = float(self._spent[name].total.sum(axis=1).var(ddof=1)) + chance
+        if not of:
+            return {}
+        found = {}
+        for factor in FACTORS:
+            alone = Futures(self._asked, self._basis, self._experiment.spec.seed, (factor,))
+            found[factor] = float(totals(alone, bought, self._fleet).var(ddof=1)) / of
+        found[REQUESTS] = chance / of
+        found[TOGETHER] = 1 - sum(found.values())
+        return found
+
+    def _budgets(self) -> Iterator[BudgetAnswer]:
+        for name, budget in self._asked.budgets.items():
+            for pattern in budget.patterns or self._seen:
+                yield crossed((name, budget.usd_per_month), pattern, self._seen[pattern], self._names)
+
+    def _projects(self) -> Iterator[ProjectAnswer]:
+        for name, project in self._asked.projects.items():
+            other = project.instead_of or self._experiment.line_up.baseline
+            saved = self._seen[other] - self._seen[project.pattern]
+            terms = (name, project.engineering_usd, project.upkeep_usd_per_month)
+            yield paid_back(terms, (project.pattern, other), saved, self._names, self._asked.level)
+
+    def _notes(self) -> Iterator[str]:
+        level = f"{self._asked.level:.0%}"
+        yield (
+            f"brackets are prediction intervals: one future of {self._asked.draws:,} drawn ones lies within with a "
+            f"probability of {level}, if rates and ranges of the file hold; they do not know what nobody wrote down"
+        )
+        yield (
+            "purchases per request are those of the simulation (by segment, task class, and whether it escalated), "
+            "carried into each month by its mix, escalations and tokens; longer prompts change no route by themselves"
+        )
+        grown = float(self._futures.volume.sum(axis=2).mean(axis=0)[-1] / self._futures.months[-1].length_s)
+        if self._basis.refusable:
+            yield (
+                f"{', '.join(self._basis.refusable)}: what limits, queues and failures do is taken at the simulated "
+                f"load of {self._basis.rates.sum():.4g} requests/s; the last month expects {grown:.4g}"
+            )
+        yield "within a month requests are taken to come as a Poisson process; burstier traffic varies more"
+        if self._experiment.spec.run.replications == 1:
+            yield "one replication tells nothing of its own error: intervals leave out the error of the simulation"
+
+
+def _some(names: tuple[str, ...], values: Floats) -> dict[str, float]:
+    """Give what is not 0, by name."""
+    return {name: value for name, value in zip(names, values.tolist(), strict=True) if value}

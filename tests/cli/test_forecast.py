@@ -1,0 +1,70 @@
+"""`tiercast forecast`: typed as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from cli.commands import invoke
+
+ASKED = (
+    "{start: 2027-01, months: 3, draws: 60, traffic: {growth_per_month: {p10: 1%, p90: 5%}}, "
+    "budgets: {line: {usd_per_month: 1}}}"
+)
+QUICK = ("--set", "run.requests=200", "--set", "run.replications=2", "--quiet")
+
+
+def asking(text: str = ASKED) -> str:
+    """Write an experiment that asks for a forecast, and name its file."""
+    Path("asked.yaml").write_text(
+        Path("tiny.yaml").read_text(encoding="utf-8") + f"forecast: {text}\n", encoding="utf-8"
+    )
+    return "asked.yaml"
+
+
+def test_the_answer_is_told_by_month_in_words_and_in_files() -> None:
+    """If a forecast is asked for, every month has a row, a budget has a sentence, and the files say the same."""
+    answer = invoke(
+        "forecast", asking(), *QUICK, "-o", "spend.json", "-o", "spend.csv", "-o", "spend.parquet", "-o", "spend.md"
+    )
+    assert (answer.code, answer.err) == (0, "")
+    for month in ("2027-01", "2027-02", "2027-03"):
+        assert any(line.startswith(f"{month} ") for line in answer.out.splitlines())
+    assert "frontier-only and budget line of $1.00 a month: the mean crosses it in 2027-01" in answer.out
+    whole = json.loads(Path("spend.json").read_text(encoding="utf-8"))
+    rows = list(csv.DictReader(Path("spend.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 3 * len(whole["patterns"])
+    first = whole["patterns"][rows[0]["pattern"]]["months"][0]["spend"]
+    assert float(rows[0]["spend_usd"]) == first["mean"]
+    assert [float(rows[0][f"spend_{end}_usd"]) for end in ("lower", "upper")] == first["intervals"]["p80"]
+    assert "| 2027-01 |" in Path("spend.md").read_text(encoding="utf-8")
+    assert Path("spend.parquet").stat().st_size
+
+
+def test_an_experiment_that_asks_for_none_is_told_how_to() -> None:
+    """Without the key there is nothing to forecast."""
+    answer = invoke("forecast", "tiny.yaml")
+    assert answer.code == 2
+    assert "asks for no forecast" in answer.err
+    assert "forecast: {start: 2026-12, months: 12}" in answer.err
+
+
+def test_names_that_lead_nowhere_are_all_told_with_their_place() -> None:
+    """Segments, task classes, patterns and days are held against the experiment before anything runs."""
+    bad = (
+        "{start: 2027-01, traffic: {segments: {nobody: {users: 5}}, holidays: {2026-12-25: 0.5}}, "
+        "drift: {pace: base, hard_tasks: [nothing]}, budgets: {b: {usd_per_month: 5, patterns: [never]}}, "
+        "projects: {p: {pattern: nowhere, engineering_usd: 5}}}"
+    )
+    answer = invoke("forecast", asking(bad))
+    assert answer.code == 2
+    for message in (
+        "there is no segment 'nobody'",
+        "2026-12-25 is not within the forecast",
+        "there is no task class 'nothing'",
+        "there is no pattern 'never'",
+        "there is no pattern 'nowhere'",
+    ):
+        assert message in answer.err
+    assert answer.err.count("asked.yaml:") == 5

@@ -10,10 +10,14 @@ import click
 from sim.cli.answer import Verb, remark, say, say_json
 from sim.errors import InvalidInput, Issue
 from sim.exchange.genai import catalogue, freeze
+from sim.experiment.document import did_you_mean
 from sim.experiment.durable import replace_file
 from sim.experiment.rate_books import read_rate_book
 from sim.fleet.instants import parse_instant
-from sim.report.prices import book_json, book_yaml, render_book
+from sim.fleet.rate_card import STANDARD
+from sim.report.prices import book_json, book_yaml, card_yaml, render_book
+
+_EXPERIMENTS_IN = "USD"
 
 
 class _Group(Verb, click.Group):
@@ -56,6 +60,29 @@ def show_command(book: Path, at: str | None, as_json: bool) -> None:
         say(render_book(found, instant))
 
 
+@command.command("card", cls=Verb)
+@click.argument("book", type=click.Path(path_type=Path))
+@click.argument("model")
+@click.option("--at", required=True, metavar="DATE", help="Date or instant of the prices.")
+@click.option("--service", default=STANDARD, show_default=True, help="Service of the calls: batch, flex, priority.")
+def card_command(book: Path, model: str, at: str, service: str) -> None:
+    """Print the price line for a model of an experiment's fleet, from a BOOK at a date.
+
+    What such a line cannot say (long prompts, cache writes, hours of the day) is told on stderr.
+    """
+    instant, found = _written_instant("--at", at), read_rate_book(book)
+    if found.currency != _EXPERIMENTS_IN:
+        raise InvalidInput([Issue(f"prices are in {found.currency}, and those of experiments in USD", str(book))])
+    try:
+        card, lacks = found.card_at(model, instant, service=service)
+    except ValueError as error:
+        hint = did_you_mean(model, found.models) if model not in found.models else ""
+        raise InvalidInput([Issue(str(error), str(book), hint=hint)]) from error
+    say(card_yaml(card, found, model, instant, service))
+    for lack in lacks:
+        remark(f"{model}: left out: {lack}")
+
+
 @command.command("list", cls=Verb)
 @click.argument("word", required=False, default="")
 def list_command(word: str) -> None:
@@ -67,8 +94,10 @@ def list_command(word: str) -> None:
 
 
 def _instant(option: str, written: str | None) -> datetime | None:
-    if written is None:
-        return None
+    return None if written is None else _written_instant(option, written)
+
+
+def _written_instant(option: str, written: str) -> datetime:
     try:
         return parse_instant(written)
     except ValueError as error:

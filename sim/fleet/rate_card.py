@@ -16,7 +16,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, ValidationInfo, model_validator
 
 from sim.fleet.instants import Clock, Instant, show_instant
-from sim.fleet.prices import FEMTO_PER_NANO
+from sim.fleet.prices import FEMTO_PER_NANO, RateCard
 from sim.schema import Spec
 from sim.units import Tokens, Usd, UsdPerMtok, nano_usd
 
@@ -314,6 +314,24 @@ class RateBook(Spec):
             Period(one, following, self.answering(model, one), self.tariff_at(model, one, service=service))
             for one, following in pairwise(cuts)
         )
+
+    def card_at(self, model: str, at: datetime, *, service: str = STANDARD) -> tuple[RateCard, tuple[str, ...]]:
+        """Give the prices at an instant as the card of a model of a fleet, and words for what such a card lacks.
+
+        Without tiers, prices of cache writes and other hours of the day: those of calls below any tier at this instant.
+        """
+        tariff, now = self.tariff_at(model, at, service=service), self.serviced_at(model, at)
+        lacks = [f"prices above {tier.input_tokens:,} input tokens" for tier in tariff.above]
+        if tariff.cache_write_mtok is not None:
+            lacks.append("the price of cache writes")
+        dated = self.models[self.answering(model, at)]
+        if isinstance(now, Hours) or any(period.hours and period.at(_aware(at)) is now for period in dated.periods):
+            lacks.append("prices at other hours of the day")
+        names = ("input_mtok", "output_mtok", "cache_read_mtok")
+        given = {name: price for name in names if (price := getattr(tariff, name)) is not None}
+        if tariff.per_call_usd:
+            given["per_call_usd"] = tariff.per_call_usd
+        return RateCard(**given), tuple(lacks)
 
     def _changes(self, model: str, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield instants at which a price of a model or its successors may change."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import yaml
 
 from sim.fleet.instants import show_instant
+from sim.fleet.prices import RateCard
 from sim.fleet.rate_card import STANDARD, DatedPrices, RateBook, ServicedTariff, Tariff
 
 SCHEMA = 1
@@ -41,6 +43,15 @@ def book_yaml(book: RateBook) -> str:
     head = "" if source is None else f"# Prices of {source.package} {source.version}, taken over on "
     head += "" if source is None else f"{show_instant(source.frozen)} by `tiercast prices freeze`.\n"
     return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def card_yaml(card: RateCard, book: RateBook, model: str, at: datetime, service: str) -> str:
+    """Give the line that a model of a fleet has for its price, with a comment that says what it is."""
+    prices = card.model_dump(exclude_unset=True)
+    written = ", ".join(f"{name}: {Decimal(repr(price)):f}" for name, price in prices.items())
+    source = "" if book.source is None else f", {book.source.package} {book.source.version}"
+    what = model if service == STANDARD else f"{model} {service}"
+    return f"price: {{{written}}}  # {what} at {show_instant(at)}{source}"
 
 
 def _dates_first(period: dict[str, Any]) -> dict[str, Any]:

@@ -65,3 +65,23 @@ def test_prices_that_end_are_no_numbers(tmp_path: Path) -> None:
     shown = json.loads(invoke("prices", "show", "book.yaml", "--at", "2026-03-01", "--json").out)
     assert shown["prices"][0]["femto"] is None
     assert invoke("prices", "show", "book.yaml", "--at", "tomorrow").code == 2
+
+
+def test_a_card_is_the_price_line_of_a_fleet(tmp_path: Path) -> None:
+    """The line reads back as a price of a model; what it cannot say is told, and a service without price refused."""
+    tiers = "above: [{input_tokens: 200000, input_mtok: 5}], services: {batch: {input_mtok: 1.25, output_mtok: 5}}"
+    periods = f"[{{input_mtok: 2.5, output_mtok: 10, cache_read_mtok: 0.00001, {tiers}}}]"
+    (tmp_path / "book.yaml").write_text(f"models: {{large: {{periods: {periods}}}}}\n")
+    card = invoke("prices", "card", "book.yaml", "large", "--at", "2026-11-25")
+    line = "price: {input_mtok: 2.5, output_mtok: 10.0, cache_read_mtok: 0.00001}  # large at 2026-11-25\n"
+    assert (card.code, card.out) == (0, line)
+    assert card.err == "large: left out: prices above 200,000 input tokens\n"
+    tiny = Path("tiny.yaml").read_text(encoding="utf-8")
+    Path("tiny.yaml").write_text(
+        tiny.replace("price: {input_mtok: 2.5, output_mtok: 10}\n", card.out), encoding="utf-8"
+    )
+    assert invoke("validate", "tiny.yaml").code == 0
+    batch = invoke("prices", "card", "book.yaml", "large", "--at", "2026-11-25", "--service", "batch")
+    assert batch.out == "price: {input_mtok: 1.25, output_mtok: 5.0}  # large batch at 2026-11-25\n"
+    assert invoke("prices", "card", "book.yaml", "large", "--at", "2026-11-25", "--service", "flex").code == 2
+    assert "did you mean 'large'?" in invoke("prices", "card", "book.yaml", "larg", "--at", "2026-11-25").err

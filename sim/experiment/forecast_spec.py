@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sim.routing.patterns.pattern import PatternName
 from sim.schema import Spec
-from sim.units import Usd
+from sim.units import Fraction, Usd
 from sim.workload.traffic import GrowthRange, Traffic, UncertainGrowth
 
 MOST_MONTHS: Final = 60
@@ -52,6 +52,8 @@ class SpendDrift(Spec):
     pace: Literal["none", "calm", "base", "fast"] = "none"
     """Rates per month measured in public usage data. Log-odds of hard tasks, input and output tokens: `calm` +.05,
     +2 %, +2 %; `base` +.20, +7 %, +5 %; `fast` +.46, +12 %, +8.5 % (OpenRouter, State of AI, arXiv 2601.10088)."""
+    pace_spread: Fraction = 0.0
+    """How far the rates of the pace may be off: each lies within this share of itself with a probability of 80 %."""
     hard_tasks: list[str] = Field(default_factory=list)
     """Task classes whose share grows at the cost of all others, in every segment that has both."""
     hard_logit_per_month: UncertainLogits | None = None
@@ -69,19 +71,31 @@ class SpendDrift(Spec):
             raise ValueError("which tasks are hard? write for example hard_tasks: [codegen, math]")
         if self.hard_tasks and self.hard_logit_per_month is None and self.pace == "none":
             raise ValueError("hard_tasks do nothing without a pace or hard_logit_per_month")
+        stated = (self.hard_logit_per_month, self.input_tokens_per_month, self.output_tokens_per_month)
+        if self.pace != "none" and None not in stated:
+            raise ValueError(f"pace {self.pace} does nothing: all of its rates are stated beside it")
+        if self.pace_spread and self.pace == "none":
+            raise ValueError("pace_spread does nothing without a pace")
         return self
 
     def hard_logit(self) -> UncertainLogits:
         """Give the change of the log-odds of hard tasks per month."""
-        return _PACES[self.pace][0] if self.hard_logit_per_month is None else self.hard_logit_per_month
+        if self.hard_logit_per_month is not None:
+            return self.hard_logit_per_month
+        rate = _PACES[self.pace][0]
+        return LogitRange(p10=rate * (1 - self.pace_spread), p90=rate * (1 + self.pace_spread))
 
     def input_growth(self) -> UncertainGrowth:
         """Give the growth of input tokens per month."""
-        return _PACES[self.pace][1] if self.input_tokens_per_month is None else self.input_tokens_per_month
+        return self._growth(1) if self.input_tokens_per_month is None else self.input_tokens_per_month
 
     def output_growth(self) -> UncertainGrowth:
         """Give the growth of output tokens per month."""
-        return _PACES[self.pace][2] if self.output_tokens_per_month is None else self.output_tokens_per_month
+        return self._growth(2) if self.output_tokens_per_month is None else self.output_tokens_per_month
+
+    def _growth(self, number: int) -> GrowthRange:
+        rate = _PACES[self.pace][number]
+        return GrowthRange(p10=rate * (1 - self.pace_spread), p90=rate * (1 + self.pace_spread))
 
 
 _PACES: Final = {

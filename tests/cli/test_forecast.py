@@ -68,3 +68,14 @@ def test_names_that_lead_nowhere_are_all_told_with_their_place() -> None:
     ):
         assert message in answer.err
     assert answer.err.count("asked.yaml:") == 5
+
+
+def test_a_pace_that_does_nothing_is_refused() -> None:
+    """A pace whose rates are all stated beside it would change nothing, and neither would a spread of no pace."""
+    stated = "hard_logit_per_month: 0.1, input_tokens_per_month: 1%, output_tokens_per_month: 1%"
+    answer = invoke("forecast", asking(f"{{start: 2027-01, drift: {{pace: fast, hard_tasks: [chat], {stated}}}}}"))
+    assert answer.code == 2
+    assert "pace fast does nothing" in answer.err
+    answer = invoke("forecast", asking("{start: 2027-01, drift: {pace_spread: 50%}}"))
+    assert answer.code == 2
+    assert "pace_spread does nothing without a pace" in answer.err

@@ -14,8 +14,13 @@ from typing import Any
 
 from sim.chance import laws
 from sim.chance.laws import Law
+from sim.chance.paths import PATHS
+from sim.chance.paths import Path as MovingPath
 from sim.experiment.spec import experiment_schema
 from sim.experiment.yaml_source import parse_yaml
+from sim.gates.actions import ACTIONS, Action
+from sim.gates.detectors import DETECTORS, Detector
+from sim.gates.kinds import GATES, Gate
 from sim.routing.patterns import PATTERNS, Pattern
 from sim.routing.signals import SIGNALS, Signal
 from sim.schema import Spec
@@ -70,6 +75,18 @@ def families() -> dict[str, Family]:
         ),
         "patterns": Family(
             "Routing patterns", "pattern", "kind", Pattern, _registry(PATTERNS), "How a request becomes model calls."
+        ),
+        "gates": Family(
+            "Gates", "gate", "kind", Gate, _registry(GATES), "What watches the answers, seeing what production sees."
+        ),
+        "detectors": Family(
+            "Detectors", "detector", "kind", Detector, _registry(DETECTORS), "Control charts over the scores of epochs."
+        ),
+        "actions": Family(
+            "Actions", "action", "kind", Action, _registry(ACTIONS), "What follows an alarm, between epochs."
+        ),
+        "paths": Family(
+            "Paths", "path", "kind", MovingPath, _registry(PATHS), "How a number moves over calendar time."
         ),
         "laws": Family("Laws", "law", "law", Law, _law_kinds(), _LAWS_INTRO),
     }

@@ -33,6 +33,7 @@ VERBS = {
     "fit": "Learn thresholds and the worth of routers from labelled data.",
     "prices": "Show what models cost over time; take prices over from a package.",
     "forecast": "Forecast the monthly spend of every pattern.",
+    "drift": "Play the months ahead: what moves, and when gates would notice.",
     "schema": "Print the JSON Schema of experiment files, for editors.",
     "doctor": "Check this installation.",
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from sim.errors import InvalidInput, Issue
+from sim.experiment.ahead import drift_issues
 from sim.experiment.document import Place, did_you_mean, dotted
 from sim.experiment.expectations import threshold_issues
 from sim.experiment.forecast_names import forecast_issues
@@ -60,6 +61,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
         *threshold_issues(experiment),
         *target_issues(experiment),
         *forecast_issues(experiment),
+        *drift_issues(experiment),
     ]
 
 

@@ -36,7 +36,7 @@ class Regression(Spec):
     """By metric, the relative change for the worse that is let pass: `{latency.p95: 5%, cost.per_1k: 2%}`."""
 
 
-JUDGED = ("thresholds", "regression", "forecast")
+JUDGED = ("thresholds", "regression", "forecast", "drift", "gates")
 """Keys of the experiment that judge its answer or build on it and leave it as it is: no part of the content hash."""
 
 NUMBERED = ("replications", "precision", "budget", "level")

@@ -50,6 +50,46 @@ def _split(assignment: str) -> tuple[list[str], str]:
     return parts, assignment[position:]
 
 
+class NoSuchPlaceError(LookupError):
+    """A dotted place leads nowhere."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def parts_of(name: str) -> list[str] | None:
+    """Give the parts of a dotted place; None if it is none."""
+    try:
+        return _split(f"{name}=0")[0]
+    except InvalidInput:
+        return None
+
+
+def replaced(data: Any, parts: list[str], value: Any) -> Any:
+    """Give a copy of the data with one value replaced or added; what is beside it is shared with the original."""
+    return _put(data, parts, value, (), data)[1]
+
+
+def value_at(data: Any, parts: list[str]) -> Any:
+    """Give the value at a dotted place. Raises NoSuchPlaceError."""
+    while parts:
+        if isinstance(data, list):
+            try:
+                data, parts = data[_item(data, parts[0], "")], parts[1:]
+            except InvalidInput as error:
+                raise NoSuchPlaceError(error.issues[0].message, error.issues[0].hint) from None
+            continue
+        if not isinstance(data, dict):
+            raise NoSuchPlaceError(f"there is no {parts[0]} in a single value", "")
+        key, rest = _key(data, parts)
+        if key not in data:
+            known = [str(name) for name in data]
+            raise NoSuchPlaceError(f"there is no {key!r}", did_you_mean(key, known) or f"there are: {', '.join(known)}")
+        data, parts = data[key], rest
+    return data
+
+
 def _value(text: str, path: str) -> Any:
     quoted = f"put it in quotes: --set \"{path}='{text}'\""
     try:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from sim.chance import Streams
 from sim.experiment.inputs import Files
@@ -59,8 +57,7 @@ class Scene:
     @property
     def calendar(self) -> Calendar:
         """Start of the run on the calendar."""
-        start = dt.datetime.fromisoformat(self.spec.run.start)
-        return Calendar(start if start.tzinfo is not None else start.replace(tzinfo=ZoneInfo(self.spec.run.time_zone)))
+        return Calendar(self.spec.run.begin)
 
     def requests(self, replication: int, most: int | None = None) -> Requests:
         """Draw the requests of one replication in one piece: all of them, or at most the first `most`."""
@@ -79,9 +76,14 @@ class Scene:
         """Give the answers of every model to these requests."""
         return Answers(requests, self.spec.fleet, self.quality, self.inputs.calls)
 
-    def plan(self, pattern: Pattern, answers: Answers, window: Window | None = None) -> Plan:
-        """Let a pattern turn the requests into an itinerary; what replicas do is measured within the window."""
-        if self.may_refuse(pattern):
+    def plan(
+        self, pattern: Pattern, answers: Answers, window: Window | None = None, *, refusable: bool | None = None
+    ) -> Plan:
+        """Let a pattern turn the requests into an itinerary; what replicas do is measured within the window.
+
+        `refusable` says whether calls may be refused, where the pattern changes in the course of a run.
+        """
+        if self.may_refuse(pattern) if refusable is None else refusable:
             measured = (0, 0) if window is None else (window.start_ns, window.end_ns)
             planner: Planner = TryingPlanner(answers, self.spec.providers, measured)
         else:

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sim.experiment.drifting import Drift
 from sim.experiment.forecast_spec import Forecast
 from sim.experiment.judged import Regression, Thresholds
 from sim.fleet import Model, Provider
+from sim.gates.kinds import AnyGate
 from sim.routing.patterns import AnyPattern
 from sim.routing.patterns.pattern import PatternName
 from sim.routing.quality import Quality
@@ -96,6 +98,12 @@ class Run(Spec):
     goals: Goals = Goals()
     """What counts as goodput."""
 
+    @property
+    def begin(self) -> dt.datetime:
+        """The moment at which the run begins."""
+        start = dt.datetime.fromisoformat(self.start)
+        return start if start.tzinfo is not None else start.replace(tzinfo=ZoneInfo(self.time_zone))
+
     @model_validator(mode="after")
     def _measures_something(self) -> Self:
         if self.duration is not None and self.requests is not None:
@@ -146,6 +154,10 @@ class ExperimentSpec(Spec):
     """What `tiercast check` asks of the answer: conditions by metric, `latency{pattern:cascade}: ['p(95)<4s']`."""
     forecast: Forecast | None = None
     """What `tiercast forecast` is to say of the months to come; a run does not depend on it."""
+    drift: Drift | None = None
+    """What `tiercast drift` plays forward: numbers that move over the months ahead."""
+    gates: list[AnyGate] = Field(default_factory=list)
+    """What watches the answers meanwhile, seeing only what production sees."""
 
 
 def experiment_schema() -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sim.columns import Floats
 Cdf: TypeAlias = Callable[[Floats], Floats]
 """The distribution function of a score: P(score <= z) for each z."""
 
-_CELLS: Final = 201
+_CELLS: Final = 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,31 @@ class Step:
 def average_run_length(step: Step, threshold: float, scores: Cdf = normal_cdf) -> float:
     """Give the mean number of looks until the value first exceeds `threshold` (in size, without a floor), from 0.
 
-    The values between the thresholds are cut into 201 cells, of which the one around 0 holds what the floor catches;
+    The values between the thresholds are cut into 101 cells, of which the one around 0 holds what the floor catches;
     the error falls with the square of their number and is below a part in a thousand for the charts in use.
     Infinity where the scores can never take the chart beyond the threshold.
     """
     values, edges = _cells(step, threshold)
-    lower = (edges[:-1] - step.keep * values[:, np.newaxis]) / step.weight + step.allowance
-    upper = (edges[1:] - step.keep * values[:, np.newaxis]) / step.weight + step.allowance
-    below = scores(lower)
+    below = _below(step, values, edges, scores)
     if step.floor:
         below[:, 0] = 0.0
-    stays = scores(upper) - below
-    if np.allclose(stays.sum(axis=1), 1.0, rtol=0, atol=1e-15):
+    stays = np.diff(below, axis=1)
+    if (stays.sum(axis=1) >= 1.0 - 1e-15).all():
         return math.inf
     lengths = np.linalg.solve(np.eye(len(values)) - stays, np.ones(len(values)))
     start = 0 if step.floor else len(values) // 2
     return float(lengths[start])
+
+
+def _below(step: Step, values: Floats, edges: Floats, scores: Cdf) -> Floats:
+    """Give the chance to land below each edge from each value, float64[values, edges]."""
+    if step.keep == 1.0 and step.floor:
+        # what counts is how far an edge is from a value, which is the same along each diagonal: (j - i - 1/2) widths
+        size, width = len(values), values[1]
+        along = scores((width * (np.arange(-size, size) + 0.5)) / step.weight + step.allowance)
+        below: Floats = along[np.arange(size + 1) - np.arange(size)[:, np.newaxis] + size - 1]
+        return below
+    return scores((edges - step.keep * values[:, np.newaxis]) / step.weight + step.allowance)
 
 
 def shifted(scores: Cdf, shift: float) -> Cdf:

@@ -7,6 +7,7 @@ correlation of the latents of any two models (a one-factor Gaussian copula; Li 2
 
 from __future__ import annotations
 
+import functools
 import math
 from statistics import NormalDist
 
@@ -60,6 +61,7 @@ def out_of_reach(target: float, p_cheap: float, p_frontier: float) -> str:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def solve_rho(target: float, p_cheap: float, p_frontier: float) -> float:
     """Find the latent correlation at which P(frontier right | cheap wrong) is `target`, by bisection.
 

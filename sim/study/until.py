@@ -18,6 +18,7 @@ from sim.experiment.result import PatternResult
 from sim.experiment.selectors import Chosen
 from sim.outcome.catalogue import CATALOGUE, metric_of
 from sim.outcome.estimates import Estimate
+from sim.outcome.exact import poisson_bounds
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
@@ -190,13 +191,9 @@ def _rare(found: Estimate, requests: int, level: float) -> Estimate:
     interval (Garwood 1936) has the ends of gamma quantiles: none of n still allows 3.7/n at 95 %. Where replications
     spread further than that, theirs counts.
     """
-    from scipy.special import gammaincinv  # noqa: PLC0415 - scipy loads slowly
-
     often = found.value > 1 / 2  # then it is the others that are few
     events = round((1 - found.value if often else found.value) * requests)
-    tail = (1 - level) / 2
-    low = float(gammaincinv(events, tail)) / requests if events else 0.0
-    high = float(gammaincinv(events + 1, 1 - tail)) / requests
+    low, high = (end / requests for end in poisson_bounds(events, level))
     low, high = (1 - high, 1 - low) if often else (low, high)
     ends = [end for end in (found.lower, found.upper) if end is not None]
     return Estimate(found.value, max(min(low, *ends), 0.0), min(max(high, *ends), 1.0), found.unit, found.baseline)

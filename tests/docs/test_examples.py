@@ -12,8 +12,12 @@ from pydantic import TypeAdapter
 import sim
 from sim.chance import laws
 from sim.chance.laws import CountLaw, DurationLaw, Law
+from sim.chance.paths import PATHS, AnyPath
 from sim.experiment.spec import experiment_schema
 from sim.experiment.yaml_source import parse_yaml, read_yaml
+from sim.gates.actions import ACTIONS, AnyAction
+from sim.gates.detectors import DETECTORS, AnyDetector
+from sim.gates.kinds import GATES, AnyGate
 from sim.routing.patterns import PATTERNS, AnyPattern
 from sim.routing.signals import SIGNALS, AnySignal
 from sim.schema import Spec
@@ -26,6 +30,10 @@ ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "traces": TypeAdapter(TraceFormat),
     "signals": TypeAdapter(AnySignal),
     "patterns": TypeAdapter(AnyPattern),
+    "gates": TypeAdapter(AnyGate),
+    "detectors": TypeAdapter(AnyDetector),
+    "actions": TypeAdapter(AnyAction),
+    "paths": TypeAdapter(AnyPath),
     "laws": TypeAdapter(DurationLaw | CountLaw),
 }
 
@@ -42,6 +50,10 @@ KINDS = {
     "traces": set(FORMATS),
     "signals": set(SIGNALS),
     "patterns": set(PATTERNS),
+    "gates": set(GATES),
+    "detectors": set(DETECTORS),
+    "actions": set(ACTIONS),
+    "paths": set(PATHS),
     "laws": law_kinds(),
 }
 

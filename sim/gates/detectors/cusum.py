@@ -15,6 +15,7 @@ class Cusum(MarkovDetector):
     """S' = max(0, S + score - shift / 2), alarm beyond the threshold (Page 1954, Biometrika 41)."""
 
     kind: Literal["cusum"]
+    """Cumulative sum."""
     shift: Smallest | None = None
     """The change to be found soonest, in standard deviations of an epoch's score; 1, or what the gate is to find."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Annotated, Final, Literal, TypeAlias
 
 import numpy as np
@@ -14,8 +15,9 @@ from sim.columns import Bools, Floats
 from sim.gates.run_length import Cdf, Step, average_run_length, shifted
 from sim.schema import Spec
 
-_PRECISION: Final = 1e-6
-_ERRORS: Final = 9
+_PRECISION: Final = 1e-4
+_ERRORS: Final = 7
+_NUDGE: Final = 1e-3
 
 Side: TypeAlias = Literal["up", "down", "both"]
 """Which way a change must go to be one."""
@@ -71,22 +73,18 @@ class ExactDetector(Detector, ABC):
         """Give alarms a look where scores have moved up by `shift`: one over the average run length."""
 
     def threshold(self, run_length: float, side: Side, scores: Cdf = normal_cdf, reference_error: float = 0.0) -> float:
-        """Give the threshold by bisection on the rate of alarms, to a part in a million."""
+        """Give the least threshold whose rate of alarms is not above one in `run_length`, to a part in ten thousand."""
         if run_length <= 1:
             raise ValueError(f"an average run length is more than one look, found {run_length:g}")
         errors, weights = _quadrature(reference_error)
 
-        def too_many(threshold: float) -> bool:
+        def excess(threshold: float) -> float:
+            """Give the logarithm of the rate over the rate wanted: nearly a straight line in the threshold."""
             rates = [self.alarm_rate(threshold, side, error, scores) for error in errors]
-            return float(np.dot(weights, rates)) > 1 / run_length
+            rate = float(np.dot(weights, rates))
+            return math.log(rate * run_length) if rate > 0 else -math.inf
 
-        low, high = 0.0, 1.0
-        while too_many(high):
-            low, high = high, 2 * high
-        while high - low > _PRECISION * high:
-            middle = (low + high) / 2
-            low, high = (middle, high) if too_many(middle) else (low, middle)
-        return high
+        return _falling_to_zero(excess)
 
     def delay(self, threshold: float, side: Side, shift: float, scores: Cdf = normal_cdf) -> float:
         """Give one over the rate of alarms."""
@@ -143,6 +141,33 @@ class OneOrTwoSided(Chart, ABC):
 def mirrored(scores: Cdf) -> Cdf:
     """Give the law of the negative of a score; exact where no lattice point lies at the place asked for."""
     return lambda z: 1.0 - scores(np.nextafter(-z, -np.inf))
+
+
+def _falling_to_zero(excess: Callable[[float], float]) -> float:
+    """Give the least place, to a part in ten thousand, at which a function that falls is not above 0.
+
+    False position with the Illinois rule (Dowell and Jarratt 1971, BIT 11), and a bisection after each step that has
+    not halved the bracket: the function has steps where scores lie on a lattice.
+    """
+    low, high = 0.0, 1.0
+    above, below = math.inf, excess(1.0)
+    while below > 0:
+        low, above, high = high, below, 2 * high
+        below = excess(high)
+    halved = True
+    while high - low > _PRECISION * high:
+        width, at = high - low, (low + high) / 2
+        if halved and math.isfinite(above) and math.isfinite(below):
+            at = min(
+                max(low + width * above / (above - below), low + _PRECISION * high / 2), high - _PRECISION * high / 2
+            )
+        found = excess(at)
+        if found > 0:
+            low, above, below = at, found, below / 2
+        else:
+            high, below, above = at, found, above / 2
+        halved = high - low <= width / 2
+    return high
 
 
 def _quadrature(spread: float) -> tuple[list[float], Floats]:

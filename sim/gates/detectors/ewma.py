@@ -19,6 +19,7 @@ class Ewma(MarkovDetector):
     """
 
     kind: Literal["ewma"]
+    """Exponentially weighted mean."""
     weight: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Weight of the latest score; small weights find small changes."""
 

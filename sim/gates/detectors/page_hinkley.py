@@ -28,6 +28,7 @@ class PageHinkley(Detector):
     """
 
     kind: Literal["page_hinkley"]
+    """Page-Hinkley test."""
     allowance: Annotated[float, Field(ge=0, le=100)] = 0.25
     """Distance from the mean that counts for nothing, in standard deviations of an epoch's score."""
     keep: Annotated[float, Field(gt=0, le=1)] = 0.9999

@@ -25,6 +25,7 @@ class River(Detector):
     """
 
     kind: Literal["river"]
+    """A drift detector of the library river."""
     name: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]*$")] = "ADWIN"
     """Name of the class, such as ADWIN, KSWIN or PageHinkley."""
     settings: dict[str, float | int | str | bool] = Field(default_factory=dict)

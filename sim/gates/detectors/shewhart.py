@@ -24,6 +24,7 @@ class Shewhart(ExactDetector):
     """
 
     kind: Literal["shewhart"]
+    """Last epochs alone."""
     window: Annotated[int, Field(ge=1, le=1000)] = 1
     """Epochs that are looked at together."""
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from sim.columns import Ints
+from sim.gates.detectors import Side
 from sim.gates.kinds.gate import RateGate
 from sim.gates.seen import Seen, counted
 
 
 class EscalationRate(RateGate):
     """Share of escalated requests. It sees traffic and confidence change, and nothing of answers that are bad."""
+
+    side: ClassVar[Side] = "both"
 
     kind: Literal["escalation"]
     """Share of escalated requests."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -11,7 +11,7 @@ from pydantic import Field
 from sim.chance.normal import normal_cdf
 from sim.columns import Floats, Ints
 from sim.gates.actions import Alert, AnyAction
-from sim.gates.detectors import AnyDetector
+from sim.gates.detectors import AnyDetector, Detector, Side
 from sim.gates.detectors.cusum import Cusum
 from sim.gates.run_length import Cdf, counts_law
 from sim.gates.seen import Seen
@@ -32,6 +32,8 @@ class Gate(Spec, ABC):
 
     paid_per: ClassVar[str] = ""
     """What is paid for, in words; nothing where empty."""
+    side: ClassVar[Side] = "up"
+    """Which way a score must go to be bad news."""
 
     name: GateName
     """Name of the gate."""
@@ -70,13 +72,24 @@ class Gate(Spec, ABC):
     def law(self, reference: Ints, epochs: float) -> Cdf:
         """Give the law of a score in control; `reference` int64[bins] was counted in so many `epochs`."""
 
-    def chart_detector(self, reference: Ints, epochs: float) -> AnyDetector:  # noqa: ARG002 - gates that know more may
+    def chart_detector(self, reference: Ints, epochs: float) -> Detector:  # noqa: ARG002 - gates that know more may
         """Give the detector, with what it leaves open filled in."""
         return self.detector
+
+    def beyond_limit(self, counts: Ints) -> bool | None:  # noqa: ARG002 - most gates have none
+        """Say whether an epoch is beyond a fixed limit; None where charts decide."""
+        return None
 
     def usd(self, looked_at: int) -> float:  # noqa: ARG002 - what is there anyway costs nothing
         """Give what looking at so many answers costs."""
         return 0.0
+
+    def thinned(self, thin: float) -> tuple[Self, float]:
+        """Give the gate for traffic of which one request stands for `thin`, and how many answers one seen stands for.
+
+        A sample is taken from as many more of the requests there are, so that as many answers are seen as would be.
+        """
+        return self, thin
 
 
 class RateGate(Gate, ABC):
@@ -86,6 +99,8 @@ class RateGate(Gate, ABC):
     """Whether each route has a chart of its own."""
     find: Fraction | None = None
     """The change of the share to be found soonest, in points (3% finds 10 % -> 13 %); for a CUSUM without a shift."""
+    limit: Fraction | None = None
+    """A fixed line instead of a chart: an alarm in every epoch whose share lies above."""
 
     def streams(self, routes: tuple[str, ...]) -> tuple[str, ...]:
         """Name the routes, or all together."""
@@ -94,6 +109,12 @@ class RateGate(Gate, ABC):
     def bins(self, tasks: tuple[str, ...]) -> int:  # noqa: ARG002 - the same for all
         """Give two: looked at, bad."""
         return 2
+
+    def beyond_limit(self, counts: Ints) -> bool | None:
+        """Say whether the share of an epoch lies above the limit; None without one."""
+        if self.limit is None:
+            return None
+        return int(counts[0]) > 0 and int(counts[1]) > self.limit * int(counts[0])
 
     def group(self, seen: Seen) -> Ints:
         """Give the stream of each request."""
@@ -118,13 +139,13 @@ class RateGate(Gate, ABC):
         p = float(reference_share(reference))
         return counts_law(count, p, p)
 
-    def chart_detector(self, reference: Ints, epochs: float) -> AnyDetector:
+    def chart_detector(self, reference: Ints, epochs: float) -> Detector:
         """Let a CUSUM without a shift look for the change to be found: in standard deviations of an epoch's score."""
         if not isinstance(self.detector, Cusum) or self.detector.shift is not None or self.find is None:
             return self.detector
         p, count = float(reference_share(reference)), max(int(reference[0]) / epochs, 1.0)
-        shift = self.find * (count / (p * (1 - p))) ** 0.5
-        return self.detector.model_copy(update={"shift": min(max(shift, _SMALLEST_SHIFT), _LARGEST_SHIFT)})
+        shift = min(max(self.find * (count / (p * (1 - p))) ** 0.5, _SMALLEST_SHIFT), _LARGEST_SHIFT)
+        return self.detector.model_copy(update={"shift": float(f"{shift:.2g}")})  # so that thresholds are shared
 
 
 class PaidGate(RateGate, ABC):
@@ -138,6 +159,11 @@ class PaidGate(RateGate, ABC):
     def usd(self, looked_at: int) -> float:
         """Give the price of so many."""
         return looked_at * self.usd_per_answer
+
+    def thinned(self, thin: float) -> tuple[Self, float]:
+        """Sample as much more, up to all there is."""
+        factor = min(thin, 1 / self.sample) if self.sample else 1.0
+        return self.model_copy(update={"sample": self.sample * factor}), thin / factor
 
 
 def reference_share(reference: Ints) -> Floats:

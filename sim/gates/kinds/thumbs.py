@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -26,6 +26,13 @@ class Thumbs(RateGate):
     """Share of thumbs down among clicks on acceptable answers."""
     down_if_bad: Fraction = 0.8
     """Share of thumbs down among clicks on unacceptable answers."""
+
+    def thinned(self, thin: float) -> tuple[Self, float]:
+        """Let as many more click, up to all of those who do most."""
+        most = max(self.response_if_good, self.response_if_bad)
+        factor = min(thin, 1 / most) if most else 1.0
+        good, bad = self.response_if_good * factor, self.response_if_bad * factor
+        return self.model_copy(update={"response_if_good": good, "response_if_bad": bad}), thin / factor
 
     def count(self, seen: Seen) -> Ints:
         """Count clicks and thumbs down."""

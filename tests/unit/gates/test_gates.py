@@ -176,11 +176,11 @@ def test_a_reference_without_bad_answers_still_shows_a_change() -> None:
 
 
 def test_a_cusum_looks_for_the_change_that_the_gate_is_to_find() -> None:
-    """`find` becomes a shift in standard deviations of an epoch's score, unless the detector says one."""
+    """`find` becomes a shift in standard deviations of a score, in two digits, unless the detector says one."""
     gate = Judge(kind="judge", name="a", find=0.03)
     tuned = gate.chart_detector(np.array([28_000, 2_800]), epochs=28)
     assert isinstance(tuned, Cusum)
-    assert tuned.shift == pytest.approx(0.03 * math.sqrt(1_000 / 0.09))
+    assert tuned.shift == float(f"{0.03 * math.sqrt(1_000 / 0.09):.2g}")
     stated = Judge(kind="judge", name="a", find=0.03, detector=Cusum(kind="cusum", shift=0.5))
     assert stated.chart_detector(np.array([28_000, 2_800]), epochs=28) == stated.detector
 

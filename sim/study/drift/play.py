@@ -80,7 +80,19 @@ def play_forward(
 
     `report` hears of the share that is done.
     """
-    scenes = Scenes(ahead, inputs, replication)
+    return play_scenes(ahead, Scenes(ahead, inputs, replication), replication, engine, plays, report=report)
+
+
+def play_scenes(
+    ahead: Ahead,
+    scenes: Scenes,
+    replication: int,
+    engine: str,
+    plays: Sequence[Play],
+    *,
+    report: Callable[[float], None] | None = None,
+) -> dict[Play, PlayRecord]:
+    """Play one replication of every play in these scenes."""
     found: dict[Play, PlayRecord] = {}
     for still in (False, True):
         group = [play for play in plays if play.still is still]

@@ -68,6 +68,9 @@ class EpochScene(Scene):
 class Scenes:
     """The scenes of a replication; those that are equal are made once."""
 
+    unmoved_when_trained = False
+    """Whether confidences were calibrated before anything moved, whenever that was."""
+
     def __init__(self, ahead: Ahead, inputs: Files, replication: int) -> None:
         self._ahead = ahead
         self._inputs = inputs
@@ -79,15 +82,18 @@ class Scenes:
         """Give the scene of an epoch whose signals were trained at a moment; `still`: with nothing moved."""
         return self._made(epoch.number, trained, still)
 
+    def values(self, epoch: Epoch, trained: dt.datetime, *, still: bool) -> tuple[float, ...]:
+        """Give what moves in an epoch."""
+        return self._ahead.values(epoch, trained, self._streams, still=still)
+
     def _make_plain(self, number: int, trained: dt.datetime, still: bool) -> Scene:
         epoch = self._ahead.epochs[number]
-        values = self._ahead.values(epoch, trained, self._streams, still=still)
-        spec = self._ahead.spec(epoch, values)
+        spec = self._ahead.spec(epoch, self.values(epoch, trained, still=still))
         return Scene(spec, line_up(spec.patterns, spec.fleet, spec.baseline), self._inputs)
 
     def _make(self, number: int, trained: dt.datetime, still: bool) -> EpochScene:
         plain = self._plain(number, trained, still)
-        then = self._plain(self._epoch_at(trained), trained, still)
+        then = self._plain(self._epoch_at(trained), trained, still or self.unmoved_when_trained)
         (first,) = (next(iter(then.chunks(0, None, 1))),)
         return EpochScene(
             plain.spec, plain.line_up, plain.inputs, self._ahead.epochs[number], then.quality, first.task_shares

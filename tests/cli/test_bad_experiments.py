@@ -315,7 +315,7 @@ def test_all_mistakes_of_a_file_come_at_once(verb: str) -> None:
     ("word", "hint"),
     [
         ("sead: 3", "did you mean 'seed'?"),
-        ("fleat: {}", "keys here are version, name, title, "),
+        ("fleit: {}", "keys here are version, name, title, "),
         ("Seed: 3", "did you mean 'seed'?"),
     ],
 )

@@ -55,7 +55,7 @@ def baseline_path(experiment: Experiment) -> Path:
     regression = experiment.spec.regression
     if regression is None:
         return FOLDER / f"{experiment.name}.json"
-    return experiment.folder_of(("regression", "baseline")) / regression.baseline
+    return Path(os.path.normpath(experiment.folder_of(("regression", "baseline")) / regression.baseline))
 
 
 def save_baseline(run: Run, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Do intervals hold what they promise? Whole runs of the program on systems with exact answers, again and again.
 
-    python benchmarks/interval_study.py              # 1,000 runs a case: half an hour of CPU
+    python benchmarks/interval_study.py              # 1,000 runs a case: an hour and a half of CPU
     python benchmarks/interval_study.py --quick      # 4 runs a case: seconds; shows that it works
     python benchmarks/interval_study.py --markdown FILE
 
@@ -39,8 +39,14 @@ LOWEST, HIGHEST = 0.93, 0.97
 MOSTLY: Final = 0.90
 """Share of far too short runs that must be marked."""
 REPLICATIONS: Final = 20
+FIRST_LOOK: Final = 10
+"""Replications to begin with where a precision is asked for: the fewest that are allowed, so that most is at stake."""
 RUNS, QUICK_RUNS = 1_000, 4
 FIRST_SEED: Final = 1
+
+
+Precision = Mapping[str, str] | None
+"""What `run.precision` asks for; None for a fixed number of replications."""
 
 
 class Seen(NamedTuple):
@@ -49,6 +55,7 @@ class Seen(NamedTuple):
     lower: float
     upper: float
     few_data: bool
+    replications: int = REPLICATIONS
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class Counted:
     covered: int = 0
     few: int = 0
     runs: int = 0
+    replications: int = 0
     widths: list[float] = field(default_factory=list)
 
     def add(self, seen: Seen) -> None:
@@ -76,6 +84,7 @@ class Counted:
         self.runs += 1
         self.covered += seen.lower <= self.exact <= seen.upper
         self.few += seen.few_data
+        self.replications += seen.replications
         self.widths.append((seen.upper - seen.lower) / 2)
 
     @property
@@ -90,9 +99,12 @@ def seconds(value: float) -> str:
 
 
 def document(
-    rate_per_s: float, fleet: Mapping[str, Any], requests: int, warm_up_s: float, **sections: Any
+    rate_per_s: float, fleet: Mapping[str, Any], requests: int, warm_up_s: float, precision: Precision, **sections: Any
 ) -> dict[str, Any]:
-    """Write an experiment of Poisson arrivals with so many measured requests in a replication, on average."""
+    """Write an experiment of Poisson arrivals with so many measured requests in a replication, on average.
+
+    With a `precision` replications are added until it is reached, within the budget that a run has by default.
+    """
     acceptance = sections.pop("acceptance", dict.fromkeys(fleet, 0.9))
     return {
         "version": 1,
@@ -105,8 +117,8 @@ def document(
         "run": {
             "duration": seconds(warm_up_s + requests / rate_per_s),
             "warm_up": seconds(warm_up_s),
-            "replications": REPLICATIONS,
             "level": LEVEL,
+            **({"replications": FIRST_LOOK, "precision": precision} if precision else {"replications": REPLICATIONS}),
         },
         **sections,
         "quality": {"acceptance": {"t": acceptance}, **sections.get("quality", {})},
@@ -129,7 +141,7 @@ def play(written: Mapping[str, Any], pattern: str, metrics: Sequence[str], seed:
     found = {}
     for metric in metrics:
         one = estimates[metric]
-        found[metric] = Seen(_bound(one.lower), _bound(one.upper), one.few_data)
+        found[metric] = Seen(_bound(one.lower), _bound(one.upper), one.few_data, result.replications)
     return found
 
 
@@ -145,16 +157,21 @@ def durations(law: formulas.Exponentials) -> dict[str, float]:
     return {"latency.mean": law.mean, **quantiles}
 
 
-def mm1(load: float, requests: int, warm_up_s: float, *, short: bool = False) -> Case:
+def mm1(load: float, requests: int, warm_up_s: float, *, short: bool = False, precision: Precision = None) -> Case:
     """M/M/1 with a mean service of a second."""
     exact = durations(formulas.mmc_sojourn(load, 1, 1))
-    written = document(load, {"m": station(1.0, 1)}, requests, warm_up_s)
+    written = document(load, {"m": station(1.0, 1)}, requests, warm_up_s, precision)
     observe = functools.partial(play, written, "frontier-only", tuple(exact))
     warm = f"warm-up {warm_up_s:,.0f} s" if warm_up_s else "no warm-up"
-    return Case(f"M/M/1, load {load:g}, {requests:,} requests, {warm}", exact, observe, short)
+    return Case(f"M/M/1, load {load:g}, {requests:,} requests, {warm}{told(precision)}", exact, observe, short)
 
 
-def cascade(requests: int, warm_up_s: float) -> Case:
+def told(precision: Precision) -> str:
+    """Write what precision is asked for."""
+    return "" if precision is None else ", until " + ", ".join(f"{key} ±{share}" for key, share in precision.items())
+
+
+def cascade(requests: int, warm_up_s: float, precision: Precision = None) -> Case:
     """M/M/3, from which 30 % go on to M/M/6; alone, that one would serve all. Differences are paired with it.
 
     Arrivals of the second station are Poisson and both sojourns independent (Burke 1956).
@@ -175,6 +192,7 @@ def cascade(requests: int, warm_up_s: float) -> Case:
         {"cheap": station(1.0, 3, 0.001), "frontier": station(mean_s, 6, 0.01)},
         requests,
         warm_up_s,
+        precision,
         acceptance={"cheap": 0.8, "frontier": 0.9},
         quality={"refusal": {"cheap": {"acceptable": share, "unacceptable": share}}},
         patterns=[
@@ -182,7 +200,7 @@ def cascade(requests: int, warm_up_s: float) -> Case:
         ],
     )
     observe = functools.partial(play, written, "c", tuple(exact))
-    return Case(f"cascade M/M/3, 30 % to M/M/6, {requests:,} requests", exact, observe)
+    return Case(f"cascade M/M/3, 30 % to M/M/6, {requests:,} requests{told(precision)}", exact, observe)
 
 
 def ar1(correlation: float, length: int) -> Case:
@@ -212,6 +230,9 @@ CASES: Final = {
     "mm1-90": lambda: mm1(0.9, 30_000, 4_000),
     "cascade": lambda: cascade(10_000, 500),
     "ar1": lambda: ar1(0.9, 5_000),
+    "mm1-80-precision": lambda: mm1(0.8, 10_000, 1_000, precision={"latency.p95": "5%"}),
+    "mm1-90-precision": lambda: mm1(0.9, 30_000, 4_000, precision={"latency.mean": "5%"}),
+    "cascade-precision": lambda: cascade(10_000, 500, precision={"latency.p95_ratio": "2%"}),
     "mm1-80-short": lambda: mm1(0.8, 100, 0, short=True),
     "mm1-90-short": lambda: mm1(0.9, 500, 0, short=True),
 }
@@ -252,7 +273,13 @@ def rows_of(case: Case, counted: Mapping[str, Counted]) -> list[list[str]]:
     for metric, one in counted.items():
         error = math.sqrt(one.coverage * (1 - one.coverage) / one.runs)
         width = math.fsum(one.widths) / one.runs / abs(one.exact)
-        told = [f"{one.exact:.5g}", f"{one.coverage:.3f} ± {error:.3f}", f"{width:.1%}", f"{one.few / one.runs:.1%}"]
+        told = [
+            f"{one.exact:.5g}",
+            f"{one.coverage:.3f} ± {error:.3f}",
+            f"{width:.1%}",
+            f"{one.few / one.runs:.1%}",
+            f"{one.replications / one.runs:.1f}",
+        ]
         rows.append([case.name, metric, *told])
     return rows
 
@@ -288,8 +315,8 @@ def main() -> int:
         rows += rows_of(_case(name), counted)
         found += trouble(_case(name), counted, quick=runs < RUNS)
         print(f"{name}: {runs} runs", file=sys.stderr)
-    head = ["case", "metric", "exact", "coverage", "mean half-width", "marked ~"]
-    text = f"{table(head, rows)}\n\n{runs} runs a case, {REPLICATIONS} replications each; {machine()}\n"
+    head = ["case", "metric", "exact", "coverage", "mean half-width", "marked ~", "replications"]
+    text = f"{table(head, rows)}\n\n{runs} runs a case; {machine()}\n"
     print(text)
     if asked.markdown is not None:
         asked.markdown.write_text(text, encoding="utf-8")

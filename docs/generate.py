@@ -146,7 +146,7 @@ def output_of(line: str) -> str:
     if program != "tiercast":
         raise ValueError(f"only tiercast is run, not {program}")
     if arguments[0] == "run":
-        arguments += ["--quiet", "--workers", "1", "--engine", "reference"]  # which change no number
+        arguments += ["--quiet", "--workers", "1"]  # which change no number
     runner = CliRunner(env={"COLUMNS": None, "FORCE_COLOR": None, "TTY_COMPATIBLE": None})
     with tempfile.TemporaryDirectory() as folder:
         for name in ("experiments", "workloads"):

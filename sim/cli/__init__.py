@@ -28,6 +28,7 @@ VERBS = {
     "explain": "Show what would run, and where each value comes from.",
     "run": "Simulate an experiment and print the answer.",
     "check": "Hold an experiment against its thresholds; the exit code says it.",
+    "diff": "Compare experiments, git revisions or results: what a change does.",
     "capacity": "Find how much an experiment takes.",
     "plan": "Find the pattern, the signals and the thresholds to route by.",
     "fit": "Learn thresholds and the worth of routers from labelled data.",

@@ -42,6 +42,7 @@ RequestsPart: TypeAlias = tuple[str, int, Mapping[str, NDArray[Any]], Mapping[st
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = 1
 SUMMARY = "summary.json"
+RESOLVED = "resolved.json"
 
 _NAMED_VERSIONS = ("numpy", "pandas", "pyarrow", "pydantic", "scipy", "simpy")
 
@@ -134,7 +135,7 @@ def _problems(folder: Path, name: str, size: int, digest: str) -> Iterator[str]:
 def _fill(folder: Path, result: RunResult, requests: Iterable[RequestsPart] | None) -> None:
     """Write every file of a result into the empty `folder`, the manifest last."""
     _put(folder / SUMMARY, summary_bytes(result))
-    _put(folder / "resolved.json", json_bytes(result.resolved))
+    _put(folder / RESOLVED, json_bytes(result.resolved))
     rows = {}
     with durable.new_file(folder / "metrics.parquet") as file:
         rows["metrics.parquet"] = write_parquet(file, metric_columns(result))

@@ -63,20 +63,25 @@ def _targets(experiment: Experiment, around: Place, wanted: Mapping[str, float])
         try:
             selector = parse_selector(key)
             patterns = chosen_patterns(experiment, selector)
-            chosen = matched(experiment, _whole(selector), selector, patterns)
+            chosen = matched(experiment, _shared(selector), selector, patterns)
         except BadSelector as error:
             yield error.issue(mark.file, mark.line, mark.col, path)
             continue
         yield Target(chosen, patterns, share, f"{key}: {100 * share:.6g}%", path, mark)
 
 
-def _whole(selector: Selector) -> Chosen:
-    """Find the metric whose whole name, aggregation and all, a selector has: ``latency.p95``."""
+def whole_metric(selector: Selector) -> Chosen:
+    """Find the metric whose whole name, aggregation and all, a selector has: ``latency.p95``. Raises BadSelector."""
     quantile = _QUANTILE.fullmatch(selector.metric)
     if quantile is None:
-        chosen = choose(selector, "value")
-        if chosen.unit in _DIFFERENCES:
-            hint = "take quality.acceptance, of which it is a difference"
-            raise BadSelector(f"{chosen.metric} may be 0, of which no share can be taken", hint)
-        return chosen
+        return choose(selector, "value")
     return choose(Selector(selector.text, quantile[1], selector.where), f"p({quantile[2]})")
+
+
+def _shared(selector: Selector) -> Chosen:
+    """Find a metric of which a share can be taken."""
+    chosen = whole_metric(selector)
+    if chosen.unit in _DIFFERENCES:
+        hint = "take quality.acceptance, of which it is a difference"
+        raise BadSelector(f"{chosen.metric} may be 0, of which no share can be taken", hint)
+    return chosen

@@ -72,17 +72,42 @@ def relative_change(now: Basis, before: Basis, level: float) -> Interval | None:
     None if there is nothing to be relative to: a `before` of zero that has become something else. ValueError if the
     numbers of replications differ.
     """
-    if len(now.deviations) != len(before.deviations):
-        raise ValueError(f"{len(now.deviations)} replications against {len(before.deviations)}")
-    if now.value == before.value and now.deviations == before.deviations:
+    pairs = _pairs(now, before)
+    if _is_same(now, before):
         return Interval(0.0, 0.0, 0.0)
     if before.value == 0:
         return None
     ratio = now.value / before.value
-    both = zip(now.deviations, before.deviations, strict=True)
-    pairs = [(a, b) for a, b in both if a is not None and b is not None]
     deviations = [(a - ratio * b) / before.value for a, b in pairs]
     error = (now.error + abs(ratio) * before.error) / abs(before.value)
-    found = around(ratio - 1, deviations, level, error)
-    few = found.few_data or now.few_data or before.few_data or len(pairs) < len(now.deviations)
+    return _doubted(around(ratio - 1, deviations, level, error), now, before, len(pairs))
+
+
+def absolute_change(now: Basis, before: Basis, level: float) -> Interval:
+    """Give now - before with its interval, in the unit of both. Exactly 0, without width, if nothing has changed.
+
+    ValueError if the numbers of replications differ.
+    """
+    pairs = _pairs(now, before)
+    if _is_same(now, before):
+        return Interval(0.0, 0.0, 0.0)
+    found = around(now.value - before.value, [a - b for a, b in pairs], level, now.error + before.error)
+    return _doubted(found, now, before, len(pairs))
+
+
+def _pairs(now: Basis, before: Basis) -> list[tuple[float, float]]:
+    """Give the deviations of the replications in which both have data."""
+    if len(now.deviations) != len(before.deviations):
+        raise ValueError(f"{len(now.deviations)} replications against {len(before.deviations)}")
+    both = zip(now.deviations, before.deviations, strict=True)
+    return [(a, b) for a, b in both if a is not None and b is not None]
+
+
+def _is_same(now: Basis, before: Basis) -> bool:
+    return now.value == before.value and now.deviations == before.deviations
+
+
+def _doubted(found: Interval, now: Basis, before: Basis, pairs: int) -> Interval:
+    """Hand on every doubt about either side."""
+    few = found.few_data or now.few_data or before.few_data or pairs < len(now.deviations)
     return Interval(found.value, found.lower, found.upper, few_data=few)

@@ -214,6 +214,15 @@ def test_commands_exist(line: str) -> None:
     command.make_context(verb, arguments, parent=context)
 
 
+def commit_everything() -> None:
+    """Make the working folder a git repository whose branch `main` holds all of it."""
+    if (git := shutil.which("git")) is None:
+        pytest.skip("git is not installed")
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-qm", "all")):
+        subprocess.run([git, *who, *arguments], check=True, capture_output=True)
+
+
 _PLAYED = {"run": "20s", "capacity": "4s"}
 """How long runs of a verb are made; a search makes many."""
 
@@ -228,6 +237,9 @@ def test_commands_run(line: str, folder: Path) -> None:
     short = ["--set", f"run.duration={_PLAYED.get(verb, '')}", "--set", "run.warm_up=0s", "--workers", "1"]
     few = ["--replications", "2", "--quiet", "--engine", "reference"]
     small = [*short, *few] if verb in _PLAYED else ["--requests", "20000", *few] if verb == "plan" else []
+    if verb == "diff":
+        commit_everything()
+        small = few
     result = CliRunner().invoke(cli, [verb, *arguments, *small])
     assert (result.exit_code, folder.is_dir()) == (2 if _REFUSED in line else 0, True), result.output
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.outcome.change import Basis, quantile_basis, ratio_basis, relative_change
+from sim.outcome.change import Basis, absolute_change, quantile_basis, ratio_basis, relative_change
 from sim.outcome.histogram import histogram_of
 from sim.outcome.intervals import ratio_interval
 
@@ -103,3 +103,27 @@ def test_other_numbers_of_replications_are_an_error() -> None:
     """If two runs have different numbers of replications, they cannot be paired."""
     with pytest.raises(ValueError, match="3 replications against 2"):
         relative_change(of(np.ones(3)), of(np.ones(2)), 0.95)
+
+
+def test_paired_differences_cover_the_true_one() -> None:
+    """If two means share most of their luck, 90 % intervals of the difference hold the true one in about 90 %."""
+    rng = np.random.default_rng(5)
+    tries, replications, hits = 4_000, 20, 0
+    for _ in range(tries):
+        shared = rng.normal(100, 5, replications)
+        now, before = shared + rng.normal(3, 1, replications), shared + rng.normal(0, 1, replications)
+        change = absolute_change(of(now, np.ones(replications)), of(before, np.ones(replications)), 0.9)
+        assert change.lower is not None
+        assert change.upper is not None
+        hits += change.lower <= 3 <= change.upper
+    assert abs(hits / tries - 0.9) <= 4 * (0.9 * 0.1 / tries) ** 0.5
+
+
+def test_a_difference_from_nothing_can_be_told() -> None:
+    """If it was zero, no share can be taken, but the difference is there; if nothing has changed it is exactly 0."""
+    values = np.random.default_rng(6).exponential(size=8)
+    assert relative_change(of(values), of(np.zeros(8)), 0.95) is None
+    change = absolute_change(of(values), of(np.zeros(8)), 0.95)
+    assert change.value == pytest.approx(values.mean() / 100)
+    same = absolute_change(of(values), of(values.copy()), 0.95)
+    assert (same.value, same.lower, same.upper) == (0.0, 0.0, 0.0)

@@ -1,0 +1,1 @@
+"""Two experiments, revisions or results held against each other."""

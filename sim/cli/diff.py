@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,9 +13,11 @@ from sim.cli.paper import drawn
 from sim.cli.progress import shown
 from sim.experiment.durable import replace_file
 from sim.report.diff import diff_of, diff_writer_for, render_diff
+from sim.report.diff_spend import render_spend_diff, spend_diff_of, spend_diff_writer_for
 from sim.study.diff.diff import difference
 from sim.study.diff.pair import Asked
 from sim.study.diff.revisions import HEAD
+from sim.study.diff.spend import spend_difference
 
 
 @click.command("diff", cls=Verb)
@@ -29,6 +32,12 @@ from sim.study.diff.revisions import HEAD
     "repeatable.",
 )
 @click.option("--all", "everything", is_flag=True, help="Compare every metric that there is.")
+@click.option(
+    "--forecast",
+    "spend",
+    is_flag=True,
+    help="Compare the monthly spend that both forecast, in the same futures, instead of metrics.",
+)
 @click.option("--set", "overrides", multiple=True, metavar="A.B=V", help="Change one value of AFTER first; repeatable.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Seed of both instead of that of AFTER.")
 @click.option(
@@ -53,6 +62,7 @@ def command(
     *,
     metrics: tuple[str, ...],
     everything: bool,
+    spend: bool,
     overrides: tuple[str, ...],
     seed: int | None,
     replications: int | None,
@@ -68,26 +78,36 @@ def command(
     a baseline, or the folder or summary.json of a result. A file alone is compared with what was last committed of it.
     With --set alone, the file is compared with itself as changed.
     """
-    if everything and metrics:
-        raise click.UsageError("--all compares every metric; give it or --metric")
+    if everything + spend + bool(metrics) > 1:
+        raise click.UsageError("--metric, --all and --forecast say what is compared; give one of them")
     if after is None:
         before, after = (before, before) if overrides else (f"{HEAD}:{before}", before)
+    asked = Asked(metrics, everything, overrides, seed, replications, workers, engine)
+    show = _show_spend if spend else _show
+    show((before, after), asked, outputs, as_json=as_json, quiet=quiet)
+
+
+def _show(sides: tuple[str, str], asked: Asked, outputs: tuple[Path, ...], *, as_json: bool, quiet: bool) -> None:
+    """Compare metrics."""
     wanted = writers(outputs, diff_writer_for)
-    with shown(after, wanted=not quiet and not as_json) as report:
-        asked = Asked(
-            metrics=metrics,
-            everything=everything,
-            overrides=overrides,
-            seed=seed,
-            replications=replications,
-            workers=workers,
-            engine=engine,
-            progress=report,
-        )
-        found = difference(before, after, asked)
+    with shown(sides[1], wanted=not quiet and not as_json) as report:
+        found = difference(*sides, replace(asked, progress=report))
     for path, write in wanted.items():
         replace_file(path, write(found))
     if as_json:
         say_json(diff_of(found))
     else:
         say(drawn(lambda console: render_diff(found, console)))
+
+
+def _show_spend(sides: tuple[str, str], asked: Asked, outputs: tuple[Path, ...], *, as_json: bool, quiet: bool) -> None:
+    """Compare forecasts."""
+    wanted = writers(outputs, spend_diff_writer_for)
+    with shown(sides[1], wanted=not quiet and not as_json) as report:
+        found = spend_difference(*sides, replace(asked, progress=report))
+    for path, write in wanted.items():
+        replace_file(path, write(found))
+    if as_json:
+        say_json(spend_diff_of(found))
+    else:
+        say(drawn(lambda console: render_spend_diff(found, console)))

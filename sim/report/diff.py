@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -31,7 +31,7 @@ SCHEMA: Final = 1
 
 DiffWriter: TypeAlias = Callable[[Difference], bytes]
 
-_SIGNS: Final = {State.CHANGED: "~", State.SAME: "=", State.NEW: "+", State.GONE: "-"}
+SIGNS: Final = {State.CHANGED: "~", State.SAME: "=", State.NEW: "+", State.GONE: "-"}
 _HEADINGS: Final = ("before", "after", "change", "")
 _LONGEST_VALUE: Final = 60
 _MOST_EDITS: Final = 40
@@ -43,10 +43,10 @@ def render_diff(found: Difference, console: Console) -> None:
     head = Text(tidy(found.experiment), style="bold").append(f"\n{_facts(found)}", style="not bold")
     blocks: list[RenderableType] = [head]
     if found.edits:
-        blocks.append(remarks("Edited", list(_edited(found.edits)), "", bullets=False))
+        blocks.append(remarks("Edited", list(edited(found.edits)), "", bullets=False))
     blocks += [fitted(_grid(pattern), console.width) for pattern in found.patterns if pattern.state is not State.SAME]
     if same := [pattern.name for pattern in found.patterns if pattern.state is State.SAME]:
-        blocks.append(Text(tidy(f"{_SIGNS[State.SAME]} unchanged: {', '.join(same)}")))
+        blocks.append(Text(tidy(f"{SIGNS[State.SAME]} unchanged: {', '.join(same)}")))
     blocks.append(remarks("Notes", _notes(found), ""))
     spaced = [part for block in blocks for part in (block, Text(""))][:-1]
     for block in spaced:
@@ -109,7 +109,8 @@ def _facts(found: Difference) -> str:
     return f"{tidy(f'{found.before} -> {found.after}')}\n{facts}"
 
 
-def _edited(edits: tuple[Edit, ...]) -> Iterator[str]:
+def edited(edits: tuple[Edit, ...]) -> Iterator[str]:
+    """Yield what was edited, a line each; not more than one reads."""
     for one in edits[:_MOST_EDITS]:
         if one.before is None:
             yield f"+ {one.path}: {_value(one.after)}"
@@ -154,7 +155,7 @@ def _grid(pattern: PatternDifference) -> Grid:
 
 
 def _title(pattern: PatternDifference) -> str:
-    title = f"{_SIGNS[pattern.state]} {pattern.name}"
+    title = f"{SIGNS[pattern.state]} {pattern.name}"
     if pattern.state in {State.NEW, State.GONE}:
         title += f" ({pattern.state.value})"
     before, after = pattern.statuses
@@ -195,11 +196,10 @@ def _word(one: Moved, pattern: PatternDifference) -> str:
 
 def _markdown(found: Difference) -> bytes:
     """Write a comment for a pull request; its first line is a marker by which it is found and replaced."""
-    lines = [f"<!-- tiercast diff: {_comment(found.experiment)} -->", f"## {escaped(found.experiment)}", ""]
+    lines = [f"<!-- tiercast diff: {in_marker(found.experiment)} -->", f"## {escaped(found.experiment)}", ""]
     lines += [escaped(f"{found.before} -> {found.after}"), ""]
     if found.edits:
-        edited = [f"- {escaped(text)}" for text in _edited(found.edits)]
-        lines += ["<details><summary>Edited</summary>", "", *edited, "", "</details>", ""]
+        lines += folded("Edited", edited(found.edits))
     for pattern in found.patterns:
         if pattern.state is not State.SAME:
             lines += [f"**{escaped(_title(pattern))}**", "", *grid_lines(_grid(pattern)), ""]
@@ -209,7 +209,13 @@ def _markdown(found: Difference) -> bytes:
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 
-def _comment(text: str) -> str:
+def folded(title: str, lines: Iterable[str]) -> list[str]:
+    """Return Markdown that is unfolded by a click."""
+    return [f"<details><summary>{title}</summary>", "", *(f"- {escaped(line)}" for line in lines), "", "</details>", ""]
+
+
+def in_marker(text: str) -> str:
+    """Return a name as it may stand in a comment of HTML."""
     return "".join(letter if letter.isalnum() else "-" for letter in text)[:60]
 
 

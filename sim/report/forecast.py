@@ -46,11 +46,11 @@ def grids(found: SpendForecast) -> list[Grid]:
     patterns = list(found.patterns.values())
     first = patterns[0]
     months = [
-        Row((month.month,), tuple(_usd(pattern.months[number].spend, found.level) for pattern in patterns))
+        Row((month.month,), tuple(usd_cell(pattern.months[number].spend, found.level) for pattern in patterns))
         for number, month in enumerate(first.months)
     ]
     names = tuple(pattern.name for pattern in patterns)
-    whole = Row(("all",), tuple(_usd(pattern.total, found.level) for pattern in patterns))
+    whole = Row(("all",), tuple(usd_cell(pattern.total, found.level) for pattern in patterns))
     tables = [Grid(f"Spend by month, USD [{found.level:.0%} prediction]", ("month",), names, [*months, whole])]
     tables.append(_unit_costs(found))
     tables.append(_parts("By model, all months", patterns, "models"))
@@ -74,13 +74,13 @@ def _unit_costs(found: SpendForecast) -> Grid:
     for pattern in found.patterns.values():
         begin, end = pattern.months[0], pattern.months[-1]
         saved = pattern.savings.get(found.baseline)
-        cells = [Written(_money(begin.per_1k)), Written(_money(end.per_1k))]
+        cells = [Written(money(begin.per_1k)), Written(money(end.per_1k))]
         cells += (
             [Written("baseline"), Written(ABSENT)]
             if saved is None
-            else [_share(saved[1], found), _usd(saved[0], found.level)]
+            else [_share(saved[1], found), usd_cell(saved[0], found.level)]
         )
-        cells += [Written(_money(month.users[segment])) for segment in segments for month in (begin, end)]
+        cells += [Written(money(month.users[segment])) for segment in segments for month in (begin, end)]
         rows.append(Row((pattern.name,), tuple(cells)))
     return Grid(f"Unit costs, and saving against {found.baseline}", ("pattern",), tuple(headings), rows)
 
@@ -93,7 +93,7 @@ def _parts(title: str, patterns: list[PatternForecast], of: str) -> Grid:
                 row = sums.setdefault(name.replace("_", " ") if of == "causes" else name, {})
                 row[pattern.name] = row.get(pattern.name, 0.0) + usd
     rows = [
-        Row((name,), tuple(Written(_money(by[one.name]) if one.name in by else ABSENT) for one in patterns))
+        Row((name,), tuple(Written(money(by[one.name]) if one.name in by else ABSENT) for one in patterns))
         for name, by in sums.items()
     ]
     return Grid(title, (of[:-1],), tuple(one.name for one in patterns), rows)
@@ -103,7 +103,7 @@ def in_words(found: SpendForecast) -> list[str]:
     """Say what the whole costs, which budgets are crossed when, and when projects have paid for themselves."""
     lines = []
     for pattern in found.patterns.values():
-        words = f"{pattern.name}: {_usd(pattern.total, found.level)} in {plural(len(pattern.months), 'month')}"
+        words = f"{pattern.name}: {usd_cell(pattern.total, found.level)} in {plural(len(pattern.months), 'month')}"
         saved = pattern.savings.get(found.baseline)
         words += "" if saved is None else f", saving {_share(saved[1], found)} against {found.baseline}"
         top = max(pattern.drivers, key=lambda name: pattern.drivers[name], default="")
@@ -114,7 +114,7 @@ def in_words(found: SpendForecast) -> list[str]:
 
 
 def _budget_words(answer: BudgetAnswer) -> str:
-    name = f"{answer.pattern} and budget {answer.budget} of {_money(answer.usd)} a month"
+    name = f"{answer.pattern} and budget {answer.budget} of {money(answer.usd)} a month"
     if answer.never > _LIKELY:
         return f"{name}: not crossed in {_percent(answer.never)} of the futures."
     likely = max(answer.first, key=lambda month: answer.first[month])
@@ -127,7 +127,7 @@ def _budget_words(answer: BudgetAnswer) -> str:
 
 def _project_words(answer: ProjectAnswer, level: float) -> str:
     last = list(answer.by)[-1]
-    name = f"Project {answer.project} ({answer.pattern} instead of {answer.instead_of}, {_money(answer.usd)})"
+    name = f"Project {answer.project} ({answer.pattern} instead of {answer.instead_of}, {money(answer.usd)})"
     when = (
         f"paid for by the end of {answer.median} in half of the futures or more"
         if answer.median
@@ -135,14 +135,14 @@ def _project_words(answer: ProjectAnswer, level: float) -> str:
     )
     return (
         f"{name}: {when}; by the end of {last} with a probability of {_percent(answer.by[last])}, net "
-        f"{_usd(answer.net, level)}."
+        f"{usd_cell(answer.net, level)}."
     )
 
 
 def forecast_json(found: SpendForecast) -> bytes:
     """Give all of it as one JSON object."""
     content = {"schema": SCHEMA, **asdict(found)}
-    return json_bytes(_plain(content))
+    return json_bytes(levels_as_names(content))
 
 
 def writer_for_forecast(path: Path) -> Callable[[SpendForecast], bytes]:
@@ -150,12 +150,15 @@ def writer_for_forecast(path: Path) -> Callable[[SpendForecast], bytes]:
     return named(path, _WRITERS)
 
 
-def _plain(value: Any) -> Any:
+def levels_as_names(value: Any) -> Any:
     """Turn levels that are keys into names such as p80: JSON knows only text as keys."""
     if isinstance(value, dict):
-        return {f"p{100 * key:.4g}" if isinstance(key, float) else key: _plain(inner) for key, inner in value.items()}
+        return {
+            f"p{100 * key:.4g}" if isinstance(key, float) else key: levels_as_names(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [levels_as_names(inner) for inner in value]
     return value
 
 
@@ -204,10 +207,11 @@ def _facts(found: SpendForecast) -> str:
     return f"{plural(found.draws, 'future')} from {played}, seed {found.seed}, hash {found.hash[:12]}"
 
 
-def _usd(found: Range, level: float) -> Written:
+def usd_cell(found: Range, level: float) -> Written:
+    """Write a mean with its prediction interval."""
     low, high = found.intervals[level]
-    interval = "" if low == high else f"[{_money(low)}, {_money(high)}]"
-    return Written(_money(found.mean), interval)
+    interval = "" if low == high else f"[{money(low)}, {money(high)}]"
+    return Written(money(found.mean), interval)
 
 
 def _share(found: Range, whole: SpendForecast) -> Written:
@@ -215,7 +219,8 @@ def _share(found: Range, whole: SpendForecast) -> Written:
     return Written(_percent(found.mean), "" if low == high else f"[{low}, {high}]")
 
 
-def _money(usd: float) -> str:
+def money(usd: float) -> str:
+    """Write dollars with as many digits as matter at their size."""
     size = abs(usd)
     digits = 0 if size >= 1000 else 2 if size >= 1 else 4  # noqa: PLR2004 - cents matter below a thousand dollars
     return f"{'-' if usd < 0 else ''}${size:,.{digits}f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,10 +40,34 @@ REQUESTS = "chance of requests"
 TOGETHER = "interactions"
 
 
+@dataclass(frozen=True, slots=True)
+class SpendDraws:
+    """What every pattern costs in each drawn future: USD as float64[draws, months] by pattern; `level` is as asked for.
+
+    Futures are drawn by position: those of two experiments with one seed are the same world, so that differences of
+    them, draw by draw, are differences of the experiments.
+    """
+
+    months: tuple[str, ...]
+    level: float
+    spend: Mapping[str, Floats]
+
+
+def spend_draws(
+    experiment: Experiment, engine: str = "auto", progress: Callable[[float, int], None] | None = None
+) -> SpendDraws:
+    """Draw the spend of every pattern and future. InvalidInput where the experiment has no `forecast`."""
+    return _studied(experiment, engine, progress).draws()
+
+
 def forecast(
     experiment: Experiment, engine: str = "auto", progress: Callable[[float, int], None] | None = None
 ) -> SpendForecast:
     """Forecast the spend of every pattern. InvalidInput where the experiment has no `forecast`."""
+    return _studied(experiment, engine, progress).answer()
+
+
+def _studied(experiment: Experiment, engine: str, progress: Callable[[float, int], None] | None) -> _Study:
     asked = experiment.spec.forecast
     if asked is None:
         hint = "add for example forecast: {start: 2026-12, months: 12}"
@@ -50,7 +75,7 @@ def forecast(
     basis = play(experiment, engine, progress)
     if not basis.requests:
         raise InvalidInput([Issue("no request arrived in the measured part of the run", path="run")])
-    return _Study(experiment, asked, basis).answer()
+    return _Study(experiment, asked, basis)
 
 
 class _Study:
@@ -69,6 +94,10 @@ class _Study:
             spent = spending(self._futures, bought, self._fleet)
             self._spent[name] = spent
             self._seen[name] = np.maximum(spent.total + np.sqrt(spent.variance) * self._futures.luck(), 0.0)
+
+    def draws(self) -> SpendDraws:
+        """Give the spend of every future as it is."""
+        return SpendDraws(self._names, self._asked.level, self._seen)
 
     def answer(self) -> SpendForecast:
         """Put everything together."""

@@ -144,6 +144,40 @@ def test_files_hold_the_comparison() -> None:
     assert {row["direction"] for row in rows} >= {"same", "worse"}
 
 
+FORECAST = "forecast: {start: 2027-01, months: 3, draws: 50, traffic: {growth_per_month: {p10: 0%, p90: 5%}}}\n"
+
+
+def test_spend_is_compared_in_the_same_futures() -> None:
+    """If one price doubles, every future of what pays it alone costs twice as much, and others what they did."""
+    Path("spend.yaml").write_text(TINY + FORECAST, encoding="utf-8")
+    twice = ("--set", "fleet.small.price.input_mtok=0.5", "--set", "fleet.small.price.output_mtok=2.5")
+    told = json.loads(invoke("diff", "spend.yaml", *twice, "--forecast", "--json").out)["patterns"]
+    cheap = told["cheap-only"]
+    assert cheap["total"]["after"]["mean"] == pytest.approx(2 * cheap["total"]["before"]["mean"])
+    assert cheap["total"]["change"]["intervals"]["p80"] == pytest.approx(cheap["total"]["before"]["intervals"]["p80"])
+    assert told["frontier-only"]["state"] == "same"
+    assert list(told["cascade"]["months"]) == ["2027-01", "2027-02", "2027-03"]
+    answer = invoke("diff", "spend.yaml", *twice, "--forecast", "-o", "d.csv", "-o", "d.md")
+    assert answer.code == 0, answer.err
+    assert "~ fleet.small.price.input_mtok: 0.25 -> 0.5" in answer.out
+    assert "What it was: frontier-only." in answer.out
+    rows = list(csv.DictReader(Path("d.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 3 * 4
+    assert Path("d.md").read_text(encoding="utf-8").startswith("<!-- tiercast diff --forecast: tiny -->\n")
+
+
+def test_forecasts_that_cannot_be_compared_are_refused() -> None:
+    """If a side asks for none, for other months, or is a result, the command line is wrong, and each is told."""
+    Path("spend.yaml").write_text(TINY + FORECAST, encoding="utf-8")
+    assert "asks for no forecast" in invoke("diff", "spend.yaml", "tiny.yaml", "--forecast").err
+    later = invoke("diff", "spend.yaml", "--set", "forecast.start=2027-02", "--forecast")
+    assert "different months: 2027-01 to 2027-03 and 2027-02 to 2027-04" in later.err
+    assert invoke("run", "spend.yaml", "--results", "kept").code == 0
+    (folder,) = Path("kept/tiny").glob("[0-9a-f]*")
+    assert "a result holds no forecast" in invoke("diff", str(folder), "spend.yaml", "--forecast").err
+    assert invoke("diff", "tiny.yaml", "spend.yaml", "--forecast", "--quiet").code == 0  # asks as the second does
+
+
 def test_options_that_contradict_each_other_are_refused() -> None:
     """If every metric is asked for and some, the command line is wrong."""
     assert invoke("diff", "tiny.yaml", "--all", "--metric", "latency.p95").code == 2

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from sim.cli.answer import Verb, say, say_json
+from sim.cli.answer import Verb, remark, say, say_json
 from sim.cli.github_actions import annotate, annotate_option, append_summary, set_outputs
 from sim.cli.outputs import output_option, writers
 from sim.cli.paper import drawn
 from sim.cli.progress import shown
 from sim.experiment.durable import replace_file
-from sim.experiment.resolve import load
 from sim.report.checked import check_writer_for
 from sim.report.comment import comment
 from sim.report.findings import outputs_of, remarks_of
 from sim.report.verdicts import render
-from sim.study.check import check
 from sim.study.content import check_of
-from sim.study.verdict import FailOn
+from sim.study.kept import Question, answered, digests, keep
+from sim.study.verdict import CheckResult, FailOn
 
 
 @click.command("check", cls=Verb)
@@ -78,6 +78,11 @@ from sim.study.verdict import FailOn
     show_default=True,
     help="Folder that keeps results.",
 )
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Play the experiment even if nothing has changed since an answer was kept in --results.",
+)
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.pass_context
 def command(
@@ -96,6 +101,7 @@ def command(
     outputs: tuple[Path, ...],
     results: Path,
     as_json: bool,
+    fresh: bool,
     quiet: bool,
 ) -> None:
     """Simulate EXPERIMENT and hold it against its thresholds and its baseline.
@@ -108,18 +114,13 @@ def command(
     with contextlib.suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: keep what is finished, as on Ctrl-C
     wanted = writers(outputs, check_writer_for)
-    loaded = load(experiment, overrides).with_(seed=seed, replications=replications)
-    with shown(str(experiment), wanted=not quiet and not as_json) as report:
-        found = check(
-            loaded,
-            workers=workers,
-            engine=engine,
-            progress=report,
-            results=results,
-            until_decided=until_decided,
-            budget=budget,
-            new_baseline=save_baseline,
-        )
+    question = Question(str(experiment), overrides, seed, replications, until_decided, budget, engine)
+    found = None if fresh or save_baseline else answered(question, results)
+    if found is not None and not quiet and not as_json:
+        remark(f"{experiment}: nothing has changed since this answer was kept; --fresh plays it again")
+    if found is None:
+        with shown(str(experiment), wanted=not quiet and not as_json) as report:
+            found = _checked(question, results, workers, report, new_baseline=save_baseline)
     counted = _counted(fail_on)
     for path, write in wanted.items():
         replace_file(path, write(found, counted))
@@ -138,3 +139,34 @@ def _counted(fail_on: tuple[str, ...]) -> frozenset[FailOn]:
     if "never" in fail_on:
         return frozenset()
     return frozenset({FailOn.FAIL, *(FailOn(one) for one in fail_on)})
+
+
+def _checked(
+    question: Question,
+    results: Path,
+    workers: int | None,
+    progress: Callable[[float, int], None] | None,
+    *,
+    new_baseline: bool,
+) -> CheckResult:
+    """Make the check, and keep its answer for the next time."""
+    # A kept answer must not wait for what plays experiments.
+    from sim.experiment.resolve import load  # noqa: PLC0415
+    from sim.study.check import check, files_read  # noqa: PLC0415
+
+    loaded = load(question.experiment, question.overrides)
+    loaded = loaded.with_(seed=question.seed, replications=question.replications)
+    files = {} if new_baseline else digests(files_read(loaded))
+    found = check(
+        loaded,
+        workers=workers,
+        engine=question.engine,
+        progress=progress,
+        results=results,
+        until_decided=question.until_decided,
+        budget=question.budget,
+        new_baseline=new_baseline,
+    )
+    if not new_baseline:
+        keep(question, results, found, files)
+    return found

@@ -108,4 +108,10 @@ def _writable(results: Path) -> str:
         file.write(b"x")
         file.flush()
         os.fsync(file.fileno())
-    return str(results)
+    from sim.experiment.places import finished_folders  # noqa: PLC0415 - as above
+    from sim.study.kept import kept  # noqa: PLC0415
+
+    answers = kept(results)
+    files = [*answers, *(file for one in finished_folders(results) for file in one.iterdir())]
+    megabytes = sum(file.stat().st_size for file in files) / 1e6
+    return f"{results}; kept answers: {len(answers)}, with replications {megabytes:.1f} MB"

@@ -1,7 +1,9 @@
-"""Replications that are done, kept on the disk until the result is written: an interrupted run goes on from them.
+"""Replications that are done, kept on the disk: an interrupted run goes on from them, and so does the next check.
 
-One file per replication: the SHA-256 of what follows, then arrays as NumPy writes them, without pickles. A file that is
-cut short, damaged, of another experiment or of another version counts as not there.
+What has been played does not depend on prices, thresholds or how many replications there are: a run of which only such
+things have changed plays nothing. One file per replication: the SHA-256 of what follows, then arrays as NumPy writes
+them, without pickles. A file that is cut short, damaged, of another experiment or of another version counts as not
+there.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.errors import RunError
 from sim.experiment.durable import remove_folder, replace_file
+from sim.experiment.made_by import made_by
+from sim.experiment.places import finished_folders
 from sim.fleet.prices import Rates
 from sim.outcome.bill import Bought
 from sim.outcome.outcomes import ModelLog, Outcome, Window
@@ -32,6 +37,9 @@ from sim.version import __version__
 
 PATIENCE_S: Final = 5.0
 """Runs shorter than this are not worth the disk; they write only if they are interrupted."""
+
+MOST_BYTES: Final = 512 << 20
+"""Finished replications of all experiments below a folder of results take as much; the oldest experiments go first."""
 
 _LAYOUT = 7
 _BOUGHT = tuple(field.name for field in dataclasses.fields(Bought))
@@ -47,7 +55,7 @@ class Finished:
 
     def __init__(self, folder: Path, experiment_hash: str) -> None:
         self._folder = folder
-        self._key = f"{_LAYOUT} {__version__} {experiment_hash}"
+        self._key = f"{_LAYOUT} {__version__} {made_by()} {experiment_hash}"
         self._unsaved: dict[int, Sequence[Outcome]] = {}
         self._begun = time.monotonic()
 
@@ -79,11 +87,6 @@ class Finished:
             replace_file(self._folder / f"replication-{replication}.npz", digest + content)
             del self._unsaved[replication]
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._unsaved.clear()
-        remove_folder(self._folder)
-
     def _read(self, path: Path) -> list[Outcome] | None:
         try:
             content = path.read_bytes()
@@ -93,6 +96,16 @@ class Finished:
                 return _outcomes(dict(arrays)) if str(arrays["key"]) == self._key else None
         except (OSError, ValueError, KeyError):
             return None
+
+
+def trim(root: Path) -> None:
+    """Remove what takes more room than `MOST_BYTES` below a folder of results. A disk that refuses is left alone."""
+    with contextlib.suppress(OSError, RunError):
+        room = MOST_BYTES
+        for folder in sorted(finished_folders(root), key=lambda one: one.stat().st_mtime_ns, reverse=True):
+            room -= sum(file.stat().st_size for file in folder.iterdir())
+            if room < 0:
+                remove_folder(folder)
 
 
 def _arrays(outcomes: Sequence[Outcome]) -> Arrays:

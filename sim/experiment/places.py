@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 _SHORT_HASH = 12
+_FINISHED = ".finished"
 
 
 def result_folder(experiment: str, experiment_hash: str, root: Path) -> Path:
@@ -14,9 +15,14 @@ def result_folder(experiment: str, experiment_hash: str, root: Path) -> Path:
 
 
 def finished_folder(experiment: str, experiment_hash: str, root: Path) -> Path:
-    """Give the folder that keeps the finished replications of a run until its result is written."""
+    """Give the folder that keeps the finished replications of a run."""
     place = result_folder(experiment, experiment_hash, root)
-    return place.parent / f".{place.name}.finished"
+    return place.parent / f".{place.name}{_FINISHED}"
+
+
+def finished_folders(root: Path) -> list[Path]:
+    """Give every folder of finished replications below a folder of results."""
+    return sorted(root.glob(f"*/.*{_FINISHED}"))
 
 
 def safe_name(name: str) -> str:

@@ -69,9 +69,14 @@ class Playing:
         most = most_exact(replications)
         by_pattern = zip(*([limited(one, most) for one in outcomes] for outcomes in found), strict=True)
         names = [pattern.name for pattern in self._scene.line_up.patterns]
-        outcomes = {name: list(one) for name, one in zip(names, by_pattern, strict=True)}
         of = experiment or self._experiment
-        return Run(of, self._scene, self._engine, outcomes, remark=self._remark, finished=self._finished)
+        # What is played does not know what it costs, and may have been played at other prices.
+        outcomes = {
+            name: [outcome.priced(of.spec.fleet) for outcome in one]
+            for name, one in zip(names, by_pattern, strict=True)
+        }
+        scene = self._scene if of is self._experiment else Scene(of.spec, of.line_up, self._scene.inputs)
+        return Run(of, scene, self._engine, outcomes, remark=self._remark, finished=self._finished)
 
     def _cut_for(self, replications: int) -> None:
         """Begin again where a single replication, which is cut into sections, is to become several, or the reverse."""

@@ -86,15 +86,32 @@ class Experiment:
 
     @property
     def plays_hash(self) -> str:
-        """Content hash of what a single replication depends on: neither how many there are, nor when to stop."""
-        resolved = self.simulated
-        run = {key: value for key, value in resolved["run"].items() if key not in NUMBERED}
+        """Content hash of what a single replication depends on.
+
+        That is neither how many there are nor when to stop; nor prices of models, unless somebody routes by them or
+        they say which model is the cheap one: what was bought is counted, and paid for afterwards.
+        """
+        resolved, up = self.simulated, self.line_up
+        played: dict[str, Any] = {
+            **resolved,
+            "run": {key: value for key, value in resolved["run"].items() if key not in NUMBERED},
+        }
+        if not any(pattern.follows_prices() for pattern in up.patterns):
+            fleet = resolved["fleet"].items()
+            unpriced = {name: {key: value for key, value in model.items() if key != "price"} for name, model in fleet}
+            roles = [up.baseline, up.cheap, up.frontier, *(pattern.name for pattern in up.patterns)]
+            played |= {"fleet": unpriced, "roles": roles}
         sections = self.spec.run.replications == 1
-        return _digest({"resolved": {**resolved, "run": run}, "files": self.files, "sections": sections})
+        return _digest({"resolved": played, "files": self.files, "sections": sections})
 
     def input_paths(self) -> dict[str, Path]:
         """Give the input files by the path written in the YAML."""
         return {written: self.folder_of(place) / written for place, written in written_files(self.spec)}
+
+    def read_paths(self) -> list[Path]:
+        """Give every file that the answer depends on: the experiment, its workload file, its input files."""
+        sources = [Path(name) for name in self._folders if name not in {ORIGIN, _MAPPING.file}]
+        return [*sources, *self.input_paths().values()]
 
     def folder_of(self, place: Place) -> Path:
         """Give the folder that a path written at this place is relative to: that of the file it stands in."""

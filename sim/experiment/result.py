@@ -34,8 +34,7 @@ class PatternResult:
 class RunResult:
     """The answer of one run.
 
-    `window_s` is the simulated time per replication that metrics are taken over; `plays_hash` the content hash of what
-    each replication depends on, under which those that are finished are kept.
+    `window_s` is the simulated time per replication that metrics are taken over.
     """
 
     experiment: str
@@ -52,4 +51,3 @@ class RunResult:
     notes: tuple[str, ...]
     files: Mapping[str, str]
     resolved: Mapping[str, Any]
-    plays_hash: str = ""

@@ -105,7 +105,6 @@ class Run:
             notes=self.notes(),
             files=self.experiment.files,
             resolved=self.experiment.simulated,
-            plays_hash=self.experiment.plays_hash,
         )
 
     @property

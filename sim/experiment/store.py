@@ -7,9 +7,9 @@
         requests/         one row per request, when asked for: pattern=<name>/replication-<k>.parquet
         manifest.json     who wrote it, when, and the SHA-256 of each file
 
-While a long run goes on, its finished replications lie beside it in .<hash[:12]>.finished/: an interrupted run goes on
-from them. A result is written to a folder beside it, the manifest last, and renamed into place. A folder without a
-manifest is no result.
+Finished replications of a long run lie beside it in .<hash[:12]>.finished/: an interrupted run goes on from them, and
+so does one of which only prices or the number of replications have changed. A result is written to a folder beside it,
+the manifest last, and renamed into place. A folder without a manifest is no result.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from numpy.typing import NDArray
 
 from sim.errors import InvalidInput, Issue
 from sim.experiment import durable
+from sim.experiment.finished import trim
 from sim.experiment.lock import only_writer
 from sim.experiment.parquet_files import ParquetFile, write_parquet
-from sim.experiment.places import finished_folder, result_folder, safe_name
+from sim.experiment.places import result_folder, safe_name
 from sim.experiment.result import RunResult
 from sim.experiment.summary import json_bytes, metric_columns, parse_summary, summary_bytes
 from sim.version import __version__
@@ -65,7 +66,7 @@ def write(result: RunResult, root: Path, requests: Iterable[RequestsPart] | None
                 new.mkdir()
                 _fill(new, result, requests)
                 durable.replace_folder(new, place, aside)
-                durable.remove_folder(finished_folder(result.experiment, result.plays_hash or result.hash, root))
+                trim(root)
             finally:
                 durable.remove_folder(new)
     return place

@@ -64,6 +64,18 @@ def check(
     return CheckResult(run=run.result, findings=tuple(findings), baseline=compared, notes=tuple(notes))
 
 
+def files_read(experiment: Experiment) -> list[Path]:
+    """Give every file that the check of an experiment depends on, its baseline and what that reads included.
+
+    Raises InvalidInput for a baseline that cannot be used.
+    """
+    files = experiment.read_paths()
+    if tolerances(experiment):
+        baseline = load_baseline(baseline_path(experiment))
+        files += [baseline.path, *baseline.experiment.input_paths().values()]
+    return files
+
+
 class _Before:
     """The baseline in play: as many replications of it as are asked for, with the seed of what is held against it."""
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from cli.commands import TINY, invoke
 
+from sim.errors import RunError
+
 TOLD = """\
 thresholds:
   latency{pattern:cascade}: [mean<1m, {threshold: 'p(50)<1ms', level: %s}]
@@ -92,3 +94,23 @@ def test_a_budget_alone_is_a_mistake() -> None:
     """If --budget is given without --until-decided, it would do nothing, and is refused."""
     write("warn")
     assert invoke("check", "told.yaml", "--budget", "9").code == 2
+
+
+def test_an_unchanged_experiment_is_not_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If nothing has changed, the same bytes come without playing; a changed threshold or --fresh makes the check."""
+    write("warn")
+    first = invoke("check", "told.yaml", "-o", "first.md", "-o", "first.xml", "-o", "first.json")
+    monkeypatch.setattr("sim.study.check.check", unwanted)
+    again = invoke("check", "told.yaml", "-o", "again.md", "-o", "again.xml", "-o", "again.json", "--workers", "2")
+    assert (again.code, again.out) == (first.code, first.out)
+    assert "nothing has changed since this answer was kept" in again.err
+    for end in ("md", "xml", "json"):
+        assert Path(f"again.{end}").read_bytes() == Path(f"first.{end}").read_bytes()
+    assert "unwanted" in invoke("check", "told.yaml", "--fresh").err
+    Path("told.yaml").write_text(TINY + TOLD.replace("mean<1m", "mean<2m") % "warn", encoding="utf-8")
+    assert "unwanted" in invoke("check", "told.yaml").err
+
+
+def unwanted(*_: object, **__: object) -> None:
+    """Stand where nothing is to be played."""
+    raise RunError("unwanted")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from cli.commands import environment
+from cli.commands import TINY, environment
 
 PROGRAM = """
 import json, sys
@@ -43,3 +44,14 @@ def test_a_command_loads_no_more_than_it_needs(arguments: list[str], code: int, 
     told = json.loads(done.stderr.splitlines()[-1])
     assert told["code"] == code
     assert not_loaded.intersection(told["modules"]) == set()
+
+
+def test_a_kept_answer_waits_for_nothing_that_plays() -> None:
+    """If a check is answered from what was kept, neither the compiler nor what reads experiments is loaded."""
+    Path("told.yaml").write_text(TINY + "thresholds: {latency: ['mean<1m']}\n", encoding="utf-8")
+    words = [sys.executable, "-c", PROGRAM, "check", "told.yaml", "--quiet"]
+    for not_loaded in ((), ("pydantic", "numba", "simpy", "pandas", "yaml")):
+        done = subprocess.run(words, capture_output=True, check=True, text=True, env=environment())
+        told = json.loads(done.stderr.splitlines()[-1])
+        assert told["code"] == 0
+        assert set(not_loaded).intersection(told["modules"]) == set()

@@ -48,6 +48,10 @@ class LeastCostWithinLatency(Pattern):
                 raise ValueError(f"mean_service names {model!r}, which is not among the models")
         return self
 
+    def follows_prices(self) -> bool:
+        """Say that the cheapest model in time is another one at other prices."""
+        return True
+
     def own_models(self) -> tuple[str, ...]:
         """Give the models in the order of the file."""
         return tuple(self.models)

@@ -44,6 +44,10 @@ class Pattern(Spec):
         """Say whether the pattern itself refuses calls, whatever the models do."""
         return False
 
+    def follows_prices(self) -> bool:
+        """Say whether the pattern looks at prices when it routes, so that other prices make other routes."""
+        return False
+
     def check(self, signals: Mapping[str, Signal], tasks: tuple[str, ...]) -> None:
         """Raise ValueError for what cannot be seen without the rest of the experiment."""
         check_rules(self.rules, {**signals, **self.signals}, tasks)

@@ -1,8 +1,10 @@
-"""What an interrupted run has finished is kept, and the next run goes on from it to the same bytes."""
+"""What a run has finished is kept, and the next one goes on from it to the same bytes, at other prices too."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from sim.experiment import finished as room
 from sim.experiment import scene as scene_room
 from sim.experiment import workers
 from sim.experiment.finished import Finished
-from sim.experiment.places import finished_folder
+from sim.experiment.places import finished_folder, finished_folders
 from sim.experiment.replication import play_replication
 from sim.experiment.scene import Scene
 from sim.experiment.summary import summary_bytes
@@ -136,3 +138,45 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         folder_of_all.add(replication, outcomes_of(replication))
     folder_of_all.save()
     assert summary_bytes(experiment.run(workers=1, results=tmp_path).result) == whole
+
+
+DEARER = ["fleet.large.price.output_mtok=77", "fleet.small.price.input_mtok=0.9"]
+
+
+def test_other_prices_are_paid_for_what_was_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If only prices have changed, nothing is played again, and the answer has the bytes of a run at these prices."""
+    monkeypatch.setattr(room, "PATIENCE_S", 0.0)
+    before = sim.load(EXPERIMENT, SHORT)
+    before.run(workers=1, results=tmp_path)
+    after = sim.load(EXPERIMENT, [*SHORT, *DEARER])
+    whole = after.run(workers=1).result
+    monkeypatch.setattr(workers, "_done", lambda *_: iter(()))  # whoever needs to play gets nothing
+    assert summary_bytes(after.run(workers=1, results=tmp_path).result) == summary_bytes(whole)
+    assert whole.hash != before.hash
+    assert whole.patterns["cascade"].estimates["cost.per_1k"].value > 1
+
+
+def test_prices_that_steer_are_part_of_what_is_played() -> None:
+    """If a pattern routes by price, or the cheap model becomes the dear one, other prices make other replications."""
+    experiment = sim.load(EXPERIMENT, SHORT)
+    assert experiment.set(*DEARER).plays_hash == experiment.plays_hash
+    least = {"name": "least", "kind": "least_cost_within_latency", "models": ["small", "large"], "within": "9s"}
+    steered = experiment.set(f"patterns={json.dumps([least])}")
+    assert steered.set(*DEARER).plays_hash != steered.plays_hash
+    untold = experiment.set("fleet.small.tier=null", "fleet.large.tier=null")
+    assert untold.set("fleet.small.price.output_mtok=99").plays_hash != untold.plays_hash
+
+
+def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If finished replications take too much room, those of the experiments played the longest ago go."""
+    sizes = []
+    for number, name in enumerate(("oldest", "old", "new")):
+        folder = finished_folder(name, HASH, tmp_path)
+        kept = Finished(folder, HASH)
+        kept.add(0, outcomes_of(0))
+        kept.save()
+        os.utime(folder, (number, number))
+        sizes.append(sum(file.stat().st_size for file in folder.iterdir()))
+    monkeypatch.setattr(room, "MOST_BYTES", sizes[1] + sizes[2])
+    room.trim(tmp_path)
+    assert [folder.parent.name for folder in finished_folders(tmp_path)] == ["new", "old"]

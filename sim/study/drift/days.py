@@ -72,5 +72,6 @@ def without_latency(day: Day) -> Day:
 
 
 def _histogram(outcome: Outcome) -> Histogram:
-    (sample,) = outcome.samples("latency", ALL)
-    return sample if isinstance(sample, Histogram) else histogram_of(sample)
+    """Count the latencies of all sections: a single replication has several."""
+    samples = outcome.samples("latency", ALL)
+    return merged([sample if isinstance(sample, Histogram) else histogram_of(sample) for sample in samples])

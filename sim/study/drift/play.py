@@ -6,6 +6,7 @@ import datetime as dt
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from sim.study.drift.scenes import EpochScene, Scenes
 from sim.study.drift.steering import Deed, Steering
 from sim.study.drift.watch import Alarm, Watch
 from sim.workload.requests import Requests
+
+_MOST_EXACT: Final = 1 << 16
+"""Latencies of an epoch that are kept as they come; beyond, they are counted in the histogram that all end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class _InPlay:
         pattern = self.steering.steered(written, scene.line_up.frontier, dict(scene.spec.signals))
         plan = scene.plan(pattern, answers, refusable=self._refusable(scene, written))
         if epoch.number not in self._ledgers:
-            terms = replace(scene.terms(pattern, scene.window(0)), most_exact=0)
+            terms = replace(scene.terms(pattern, scene.window(0)), sections=1, most_exact=_MOST_EXACT)
             self._ledgers[epoch.number] = Ledger(terms, answers.requests, plan.routes)
         self._open.append((epoch.number, scene, plan, answers))
         self._next = plan

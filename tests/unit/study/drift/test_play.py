@@ -62,6 +62,12 @@ def test_records_do_not_depend_on_the_other_plays_or_the_engine() -> None:
     assert same(alone, played(moved, CASCADE, engine="compiled")[0])
 
 
+def test_a_single_replication_is_the_first_of_several() -> None:
+    """If there is one replication, which a run would cut into sections, its months are those of the first of two."""
+    (one,) = played(months().with_(replications=1), CASCADE)
+    assert same(one, played(months(), CASCADE)[0])
+
+
 def test_the_presets_pace_is_the_cited_one() -> None:
     """If hard classes grow by .2 in log-odds a month, two months later their share is that, and prompts are longer."""
     ahead = Ahead(months(drift={"preset": "base", "hard": ["math"], "months": 3}))

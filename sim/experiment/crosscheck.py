@@ -15,6 +15,7 @@ from sim.experiment.forecast_names import forecast_issues
 from sim.experiment.inputs import trace_places, written_files
 from sim.experiment.mean_service import service_issues
 from sim.experiment.measured import lengths_are_measured, unfit_lengths
+from sim.experiment.objectives import objective_issues
 from sim.experiment.segment_names import idle_orders, segment_issues
 from sim.experiment.spec import MOST_REQUESTS
 from sim.experiment.targets import target_issues
@@ -60,6 +61,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
         *_length(experiment),
         *threshold_issues(experiment),
         *target_issues(experiment),
+        *objective_issues(experiment),
         *forecast_issues(experiment),
         *drift_issues(experiment),
     ]

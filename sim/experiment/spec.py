@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sim.experiment.drifting import Drift
 from sim.experiment.forecast_spec import Forecast
-from sim.experiment.judged import Regression, Thresholds
+from sim.experiment.judged import Objective, Regression, Thresholds
 from sim.fleet import Model, Provider
 from sim.gates.kinds import AnyGate
 from sim.routing.patterns import AnyPattern
@@ -152,6 +152,8 @@ class ExperimentSpec(Spec):
     """What `tiercast check` compares the answer with."""
     thresholds: dict[Annotated[str, Field(max_length=300)], Thresholds] = Field(default_factory=dict)
     """What `tiercast check` asks of the answer: conditions by metric, `latency{pattern:cascade}: ['p(95)<4s']`."""
+    objectives: list[Objective] = Field(default_factory=list)
+    """Shares of requests that are to be good over a window, each with its error budget."""
     forecast: Forecast | None = None
     """What `tiercast forecast` is to say of the months to come; a run does not depend on it."""
     drift: Drift | None = None

@@ -214,15 +214,24 @@ def too_short(samples: Sequence[Sample]) -> bool:
     knows nothing of that.
     """
     some = [sample for sample in samples if len(sample)]
+    return len(some) > 1 and worth(some) < ENOUGH_INDEPENDENT * len(some)
+
+
+def worth(samples: Sequence[Sample]) -> float:
+    """Give the number of independent observations that all of these are worth: R v / b, as `too_short` says.
+
+    Infinity where the means of the replications do not differ. ValueError for fewer than two with observations.
+    """
+    some = [sample for sample in samples if len(sample)]
     if len(some) < 2:  # noqa: PLR2004 - a spread needs two
-        return False
+        raise ValueError("a spread between replications needs two of them")
     origin = quantile(some[0], 0.5)  # counted from there, equal observations have no variance, not even by rounding
     groups = [_moments(sample, origin) for sample in some]
     total = math.fsum(count for count, _, _ in groups)
     centre = math.fsum(count * mean for count, mean, _ in groups) / total
     inside = math.fsum(count * (variance + (mean - centre) ** 2) for count, mean, variance in groups) / total
     between = math.fsum((mean - centre) ** 2 for _, mean, _ in groups) / (len(groups) - 1)
-    return between * ENOUGH_INDEPENDENT > inside
+    return len(some) * inside / between if between else math.inf
 
 
 def _moments(sample: Sample, origin: float) -> tuple[int, float, float]:

@@ -94,6 +94,10 @@ def _finding(families: dict[str, _Family], result: RunResult, finding: Finding) 
     }
     family = families.setdefault("tiercast_check", _Family("", "1 if a promise is kept for sure, else 0"))
     family.samples.append((labels, float(not finding.breached and finding.verdict.value != "inconclusive")))
+    if finding.budget is not None:
+        own = {"experiment": result.experiment, "pattern": finding.pattern, "objective": finding.metric}
+        burn = families.setdefault("tiercast_burn_rate", _Family("", "Share of bad requests over what may be bad"))
+        burn.samples.append((own, float(finding.budget.burn_rate.value)))
 
 
 def _parted(dotted: str) -> tuple[Metric, dict[str, str]]:

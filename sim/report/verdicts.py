@@ -52,6 +52,9 @@ def _grid(title: str, findings: list[Finding]) -> Grid:
     if findings[0].kind is Kind.REGRESSION:
         headings: tuple[str, ...] = ("verdict", "before", "now", "change", "tolerance")
         rows = [_regression(finding) for finding in findings]
+    elif findings[0].kind is Kind.OBJECTIVE:
+        headings = ("verdict", "wanted", "bad", "burn rate")
+        rows = [_objective(finding) for finding in findings]
     else:
         headings = ("verdict", "wanted", "measured")
         rows = [
@@ -59,6 +62,12 @@ def _grid(title: str, findings: list[Finding]) -> Grid:
             for finding in findings
         ]
     return Grid(title, ("pattern", "metric"), headings, rows)
+
+
+def _objective(finding: Finding) -> Row:
+    burn = _cell(None if finding.budget is None else finding.budget.burn_rate)
+    cells = (Written(_verdict(finding)), Written(finding.wanted), _cell(finding.estimate), burn)
+    return Row(_keys(finding), cells)
 
 
 def _keys(finding: Finding) -> tuple[str, str]:

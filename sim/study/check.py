@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from sim.errors import InvalidInput, Issue
 from sim.experiment import store
 from sim.experiment.expectations import expectations
+from sim.experiment.objectives import goals
 from sim.experiment.stopping import budget_of, looks, run_to_precision
 from sim.experiment.targets import tolerances
 from sim.study.baseline import Baseline, baseline_path, load_baseline, save_baseline
+from sim.study.objectives import objectives
 from sim.study.regression import regressions, simultaneous
 from sim.study.thresholds import Unmatched, judged
 from sim.study.verdict import CheckResult, Finding, Verdict
@@ -41,7 +43,7 @@ def check(
     Raises InvalidInput if there is nothing to check, or nothing in the run that a promise is about.
     """
     promises = _Promises(experiment, compare=not new_baseline)
-    if not (promises.expectations or promises.tolerances or new_baseline):
+    if not (promises.expectations or promises.goals or promises.tolerances or new_baseline):
         hint = "write thresholds: {latency: ['p(95)<4s']}"
         raise InvalidInput([Issue("there is nothing to check", file=experiment.document.file, hint=hint)])
     playing = experiment.playing(workers=workers, engine=engine, progress=progress, results=results)
@@ -97,11 +99,12 @@ class _Before:
 
 
 class _Promises:
-    """What an experiment promises: limits, and no change for the worse against a baseline."""
+    """What an experiment promises: limits, objectives, and no change for the worse against a baseline."""
 
     def __init__(self, experiment: Experiment, *, compare: bool) -> None:
         self.experiment = experiment
         self.expectations = expectations(experiment)
+        self.goals = goals(experiment)
         self.tolerances = tolerances(experiment) if compare else []
         self.baseline = load_baseline(baseline_path(experiment)) if self.tolerances else None
         self.before: _Before | None = None
@@ -109,6 +112,7 @@ class _Promises:
     def judged(self, run: Run) -> list[Finding]:
         """Give all verdicts on a run. Raises InvalidInput for promises about nothing that the run has."""
         found: list[Finding | Unmatched | Issue] = list(judged(run.result, self.expectations, run.estimate))
+        found += objectives(run, self.goals)
         if self.before is not None:
             found += regressions(run, self.before.to(run.replications), self.tolerances, run.level)
         issues = [one.issue() if isinstance(one, Unmatched) else one for one in found if not isinstance(one, Finding)]
@@ -120,6 +124,7 @@ class _Promises:
         """Say which patterns are looked at where none is named, and how far a baseline can be compared."""
         experiment = self.experiment
         written = [one.place for one in self.expectations] + [one.place for one in self.tolerances]
+        written += [one.objective.metric for one in self.goals]
         added = len(experiment.line_up.patterns) - len(experiment.spec.patterns)
         if added and experiment.spec.patterns and not all("pattern" in place for place in written):
             names = ", ".join(pattern.name for pattern in experiment.line_up.patterns[:added])

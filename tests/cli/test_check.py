@@ -114,3 +114,21 @@ def test_an_unchanged_experiment_is_not_played_again(monkeypatch: pytest.MonkeyP
 def unwanted(*_: object, **__: object) -> None:
     """Stand where nothing is to be played."""
     raise RunError("unwanted")
+
+
+def test_a_missed_objective_is_exit_code_99_in_every_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If an objective is missed, exit code, annotation at its target, JUnit, OpenMetrics and JSON say so."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    objective = "objectives:\n- name: fast\n  metric: latency{pattern:cascade}\n  under: 1ms\n  target: 99%\n"
+    Path("slo.yaml").write_text(TINY + objective, encoding="utf-8")
+    answer = invoke("check", "slo.yaml", "-o", "o.xml", "-o", "o.om.txt", "-o", "o.json")
+    assert answer.code == 99
+    line = 1 + (TINY + objective).splitlines().index("  target: 99%")
+    assert f"file=slo.yaml,line={line}" in answer.out + answer.err
+    assert "fast" in Path("o.xml").read_text(encoding="utf-8")
+    assert 'tiercast_burn_rate{experiment="tiny",pattern="cascade",objective="fast"} 100.0' in Path(
+        "o.om.txt"
+    ).read_text(encoding="utf-8")
+    (told,) = json.loads(Path("o.json").read_bytes())["findings"]
+    assert told["budget"]["burn_rate"]["value"] == pytest.approx(100)
+    assert (told["kind"], told["verdict"]) == ("objective", "fail")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import keyword
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ VERBS = {
     "prices": "Show what models cost over time; take prices over from a package.",
     "forecast": "Forecast the monthly spend of every pattern.",
     "drift": "Play the months ahead: what moves, and when gates would notice.",
+    "import": "Take over what other tools have written, such as OpenSLO.",
     "schema": "Print the JSON Schema of experiment files, for editors.",
     "doctor": "Check this installation.",
 }
@@ -52,7 +54,8 @@ class Verbs(click.Group):
         """Import the verb's module."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"sim.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"sim.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's

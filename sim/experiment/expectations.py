@@ -11,6 +11,7 @@ from sim.experiment.conditions import limit_in, parse_condition
 from sim.experiment.document import Mark, Place, did_you_mean, dotted
 from sim.experiment.judged import Level, Threshold
 from sim.experiment.selectors import BadSelector, Chosen, Selector, choose, parse_selector
+from sim.experiment.windows import parse_window, windowed
 from sim.fleet import reached
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.sources import processes_of
@@ -54,7 +55,7 @@ def _read(experiment: Experiment) -> Iterator[Expectation | Issue]:
     for key, written in experiment.spec.thresholds.items():
         place: Place = (_KEY, key)
         try:
-            selector = parse_selector(key)
+            selector = parse_selector(key, windows=True)
             patterns = chosen_patterns(experiment, selector)
         except BadSelector as error:
             mark = document.key_mark(place)
@@ -76,6 +77,8 @@ def _expectation(
     try:
         condition = parse_condition(text)
         chosen = matched(experiment, choose(selector, condition.aggregation), selector, patterns)
+        chosen = windowed(chosen, selector, condition.aggregation)
+        _within_the_run(experiment, chosen)
         limit = limit_in(chosen.unit, condition.limit)
     except BadSelector as error:
         return _issue(experiment, inner, error)
@@ -84,6 +87,17 @@ def _expectation(
     return Expectation(
         chosen, condition.operator, limit, patterns, level, text, dotted(document.data, place), document.mark(inner)
     )
+
+
+def _within_the_run(experiment: Experiment, chosen: Chosen) -> None:
+    """Raise BadSelector for a window after the end of the run, or within its warm-up."""
+    run = experiment.spec.run
+    if not chosen.window or (window := parse_window(chosen.window)).of_day:
+        return
+    if run.duration is not None and window.begin_ns >= run.duration:
+        raise BadSelector(f"the window {window.text} begins after the end of the run", "run.duration says when that is")
+    if window.end_ns <= run.warm_up:
+        raise BadSelector(f"the window {window.text} lies within the warm-up", "run.warm_up says how long that is")
 
 
 def chosen_patterns(experiment: Experiment, selector: Selector) -> tuple[str, ...]:

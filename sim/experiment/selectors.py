@@ -19,7 +19,7 @@ from sim.outcome.catalogue import CATALOGUE, Better, Metric
 DIMENSIONS = ("route", "segment", "task", "model", "cause")
 """What a metric may be of, besides a pattern."""
 
-_SELECTORS = ("pattern", *DIMENSIONS)
+_SELECTORS = ("pattern", *DIMENSIONS, "window")
 _SELECTOR = re.compile(r"""\s*([A-Za-z_]+)\s*:\s*("[^"]*"|'[^']*'|[^,{}"']*?)\s*(?:,|$)""")
 _HEAD = re.compile(r"\s*([^{}\s]+)\s*(?:\{(.*)\})?\s*", re.DOTALL)
 _QUANTILE = re.compile(r"p\(\s*([0-9]+(?:\.[0-9]+)?)\s*\)")
@@ -52,7 +52,8 @@ class Selector:
 class Chosen:
     """A metric of the catalogue as it is called in a run; `quantile` is set for one that is measured when asked for.
 
-    `column`, `group` and `name` say of what that quantile is: ``latency``, ``segment``, ``enterprise``.
+    `column`, `group` and `name` say of what that quantile is: ``latency``, ``segment``, ``enterprise``; `window` of
+    which part of the time it is, if not of all.
     """
 
     metric: str
@@ -62,10 +63,11 @@ class Chosen:
     column: str = ""
     group: str = ""
     name: str = ""
+    window: str = ""
 
 
-def parse_selector(text: str) -> Selector:
-    """Read a metric with its selectors. Raises BadSelector."""
+def parse_selector(text: str, *, windows: bool = False) -> Selector:
+    """Read a metric with its selectors; those of time only where `windows` are measured. Raises BadSelector."""
     found = _HEAD.fullmatch(text)
     if found is None:
         raise BadSelector(f"{text!r} is no metric", "write for example latency{pattern:cascade}")
@@ -81,6 +83,8 @@ def parse_selector(text: str) -> Selector:
             raise BadSelector(
                 f"unknown selector {name!r}", did_you_mean(name, _SELECTORS) or f"selectors are {', '.join(_SELECTORS)}"
             )
+        if name == "window" and not windows:
+            raise BadSelector("windows are for thresholds alone", "leave out window")
         if name in where:
             raise BadSelector(f"the selector {name!r} is given twice")
         where[name] = part[2][1:-1] if part[2][0] in "\"'" else part[2]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InterruptedRun
@@ -18,6 +19,7 @@ from sim.experiment.result import PatternResult, RunResult
 from sim.experiment.scene import Scene
 from sim.experiment.selectors import Chosen
 from sim.experiment.summary import metric_columns
+from sim.experiment.windows import measured_in
 from sim.outcome import backlog, stability
 from sim.outcome.change import Basis
 from sim.outcome.estimates import Estimate
@@ -172,6 +174,8 @@ class Run:
 
     def estimate(self, pattern: str, chosen: Chosen) -> Estimate | None:
         """Give the estimate of a metric, one that no report carries too; None if the run has none."""
+        if chosen.window:
+            return measured_in(self._logs(pattern), chosen, self.experiment.spec.run.begin, self.level)
         if chosen.quantile is None:
             return self.result.patterns[pattern].estimates.get(chosen.metric)
         group = Group(chosen.group, chosen.name)
@@ -184,6 +188,21 @@ class Run:
             return basis_of_quantile(self.outcomes[pattern], chosen.column, group, chosen.quantile)
         found = self._measured[pattern].bases.get(chosen.metric)
         return None if found is None else found()
+
+    def _logs(self, pattern: str) -> list[dict[str, NDArray[Any]]]:
+        """Give the request log of each replication, played again; kept for the next who asks."""
+        if pattern not in self._played_again:
+            parts: list[list[dict[str, NDArray[Any]]]] = [[] for _ in range(self.replications)]
+            for _, replication, columns, _ in self.requests_parts([pattern]):
+                parts[replication].append(columns)
+            self._played_again[pattern] = [
+                {name: np.concatenate([part[name] for part in some]) for name in some[0]} for some in parts
+            ]
+        return self._played_again[pattern]
+
+    @cached_property
+    def _played_again(self) -> dict[str, list[dict[str, NDArray[Any]]]]:
+        return {}
 
     @cached_property
     def _measured(self) -> dict[str, Measured]:

@@ -54,7 +54,7 @@ def judged(result: RunResult, wanted: Sequence[Expectation], measure: Measure) -
 
 def estimate_of(pattern: PatternResult, chosen: Chosen, measure: Measure) -> Estimate | None:
     """Give the estimate of a metric under a pattern; None if the run has none."""
-    if chosen.quantile is not None:
+    if chosen.quantile is not None or chosen.window:
         return measure(pattern.name, chosen)
     return pattern.estimates.get(chosen.metric)
 

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from sim.cli.answer import Verb, say
+from sim.cli.fit_change import change
 from sim.cli.outputs import output_option, writers
 from sim.cli.paper import drawn
 from sim.errors import InvalidInput, Issue
@@ -45,6 +46,8 @@ class _Group(Verb, click.Group):
 def command() -> None:
     """Learn numbers from labelled data: what a router is worth, and where the threshold of a score belongs."""
 
+
+command.add_command(change)
 
 _where = click.option(
     "--where", multiple=True, metavar="COLUMN=VALUE", help="Take only rows with this value; repeatable."

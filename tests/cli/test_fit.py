@@ -184,3 +184,23 @@ def test_what_cannot_be_used_is_exit_code_2(arguments: tuple[str, ...], message:
     answer = invoke("fit", *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
+
+
+def test_a_change_is_taken_apart(tmp_path: Path) -> None:
+    """If two logs differ in their mix alone, the table says so; files hold it, and a bad row is named by its line."""
+    before, after = tmp_path / "a.csv", tmp_path / "b.csv"
+    head = "task,tokens,escalated\n"
+    before.write_text(head + "chat,300,false\n" * 90 + "math,900,true\n" * 10, encoding="utf-8")
+    after.write_text(head + "chat,300,false\n" * 70 + "math,900,true\n" * 30, encoding="utf-8")
+    words = ("fit", "change", str(before), str(after), "--of", "escalated", "--class", "task", "--number", "tokens")
+    answer = invoke(*words, "-o", str(tmp_path / "c.csv"), "-o", str(tmp_path / "c.md"))
+    assert answer.code == 0, answer.err
+    assert "chat / 256 to 512" in answer.out
+    told = json.loads(invoke(*words, "--json").out)
+    assert told["mix"]["value"] == pytest.approx(0.2)
+    assert told["within"]["value"] == pytest.approx(0.0)
+    assert len((tmp_path / "c.csv").read_text(encoding="utf-8").splitlines()) == 3
+    assert (tmp_path / "c.md").read_text(encoding="utf-8").startswith("## Rate of escalated by task, tokens")
+    assert invoke(*words[:6]).code == 2
+    after.write_text(head + "chat,300,perhaps\n", encoding="utf-8")
+    assert ":2:" in invoke(*words).err

@@ -16,6 +16,7 @@ from sim.experiment.inputs import trace_places, written_files
 from sim.experiment.mean_service import service_issues
 from sim.experiment.measured import lengths_are_measured, unfit_lengths
 from sim.experiment.objectives import objective_issues
+from sim.experiment.priced import left_out
 from sim.experiment.segment_names import idle_orders, segment_issues
 from sim.experiment.spec import MOST_REQUESTS
 from sim.experiment.targets import target_issues
@@ -343,7 +344,7 @@ def warnings_of(experiment: Experiment) -> list[str]:
             found += _odd_thresholds(pattern, measured=spec.outcomes is not None)
             found += _blind_checks(experiment, pattern)
             found += _selected(pattern)
-    return found + _unused_signals(experiment)
+    return [*found, *left_out(experiment), *_unused_signals(experiment)]
 
 
 def _unused_signals(experiment: Experiment) -> list[str]:

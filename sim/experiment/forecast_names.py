@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sim.errors import Issue
 from sim.experiment.document import Place, did_you_mean, dotted
 from sim.experiment.forecast_spec import Forecast
+from sim.experiment.priced import book_of
+from sim.fleet.rate_card import STANDARD
 from sim.workload.labels import UNNAMED
 from sim.workload.traffic import months_from
 
@@ -27,6 +30,7 @@ def forecast_issues(experiment: Experiment) -> Iterator[Issue]:
         if known[what] and name not in known[what]:
             hint = did_you_mean(name, known[what]) or f"there are: {', '.join(known[what])}"
             yield _issue(experiment, place, f"there is no {what} {name!r}", hint)
+    yield from _unpriced(experiment, asked)
     months = months_from(date.fromisoformat(f"{asked.start}-01"), asked.months, "UTC")
     first, last = months[0].days[0], months[-1].days[-1]
     days: list[tuple[Place, str]] = [(("forecast", "traffic", "holidays", day), day) for day in asked.traffic.holidays]
@@ -35,6 +39,22 @@ def forecast_issues(experiment: Experiment) -> Iterator[Issue]:
         if not first <= date.fromisoformat(day) <= last:
             hint = "what happened before the start is part of the rates of the workload"
             yield _issue(experiment, place, f"{day} is not within the forecast, {first} to {last}", hint)
+
+
+def _unpriced(experiment: Experiment, asked: Forecast) -> Iterator[Issue]:
+    """Yield every price by name that the book does not have for all of the months."""
+    book = book_of(experiment)
+    months = months_from(date.fromisoformat(f"{asked.start}-01"), asked.months, asked.traffic.time_zone)
+    zone = ZoneInfo(asked.traffic.time_zone)
+    first, last = months[0].days[0], months[-1].days[-1] + timedelta(days=1)
+    start, end = (datetime.combine(day, time(), zone) for day in (first, last))
+    for name, model in experiment.spec.fleet.items():
+        if book is not None and model.price.model is not None:
+            try:
+                book.periods(model.price.model, start, end, service=model.price.service or STANDARD)
+            except ValueError as error:
+                hint = "the forecast goes beyond what the book says; see `tiercast prices show`"
+                yield _issue(experiment, ("fleet", name, "price"), str(error), hint)
 
 
 def _named(asked: Forecast) -> Iterator[tuple[str, Place, str]]:

@@ -59,8 +59,10 @@ class Objective(Spec):
     """What a miss does: `error` fails the check, `warn` is only told, `off` is not looked at."""
 
 
-JUDGED = ("thresholds", "objectives", "regression", "forecast", "drift", "gates")
-"""Keys of the experiment that judge its answer or build on it and leave it as it is: no part of the content hash."""
+JUDGED = ("thresholds", "objectives", "regression", "forecast", "drift", "gates", "rate_card")
+"""Keys of the experiment that judge its answer or build on it and leave it as it is: no part of the content hash.
+
+Nor is where prices by name were looked up: the numbers stand in the fleet."""
 
 NUMBERED = ("replications", "precision", "budget", "level")
 """Keys of `run` that say how many replications there are and how they are read: each of them stays as it is."""

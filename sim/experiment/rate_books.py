@@ -15,6 +15,11 @@ from sim.fleet.rate_card import RateBook
 
 def read_rate_book(path: Path) -> RateBook:
     """Read prices over time from a YAML file. InvalidInput with every mistake in it."""
+    return read_marked_book(path)[0]
+
+
+def read_marked_book(path: Path) -> tuple[RateBook, Document]:
+    """Read prices over time as `read_rate_book`, with where each of them stands."""
     document = read_yaml(path)
     try:
         book = RateBook.model_validate(document.data, context={"places": True})
@@ -23,7 +28,7 @@ def read_rate_book(path: Path) -> RateBook:
     issues = [_issue(document, place, text) for place, text in book.problems()]
     if issues:
         raise InvalidInput(sorted(issues, key=lambda issue: (issue.line, issue.col)))
-    return book
+    return book, document
 
 
 def _issue(document: Document, place: tuple[str | int, ...], text: str) -> Issue:

@@ -23,6 +23,7 @@ from sim.experiment.issues import issues_from_validation
 from sim.experiment.judged import JUDGED, NUMBERED
 from sim.experiment.lineup import LineUp, line_up
 from sim.experiment.overrides import ORIGIN, places_in, set_value
+from sim.experiment.priced import with_prices
 from sim.experiment.spec import ExperimentSpec
 from sim.experiment.yaml_source import read_yaml
 from sim.workload.traces.opening import A_URL, is_url
@@ -111,7 +112,9 @@ class Experiment:
     def read_paths(self) -> list[Path]:
         """Give every file that the answer depends on: the experiment, its workload file, its input files."""
         sources = [Path(name) for name in self._folders if name not in {ORIGIN, _MAPPING.file}]
-        return [*sources, *self.input_paths().values()]
+        card = self.spec.rate_card
+        books = [] if card is None else [self.folder_of(("rate_card", "book")) / card.book]
+        return [*sources, *books, *self.input_paths().values()]
 
     def folder_of(self, place: Place) -> Path:
         """Give the folder that a path written at this place is relative to: that of the file it stands in."""
@@ -183,7 +186,7 @@ class Experiment:
         document, folders = self.document, dict(self._folders)
         for assignment in assignments:
             document = _with_workload(set_value(document, assignment), folders)
-        return _checked(document, folders)
+        return _checked(with_prices(document, folders, again=True), folders)
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -220,7 +223,7 @@ def _load(source: Path, overrides: Sequence[str]) -> Experiment:
     for assignment in overrides:
         if assignment.partition("=")[0].strip() != _WORKLOAD:
             document = set_value(document, assignment)
-    return _checked(document, folders)
+    return _checked(with_prices(document, folders), folders)
 
 
 def from_mapping(data: Mapping[str, Any], folder: str | Path = ".") -> Experiment:
@@ -229,7 +232,7 @@ def from_mapping(data: Mapping[str, Any], folder: str | Path = ".") -> Experimen
     # every value has its mark, so that a path keeps the mapping's folder when a value beside it is replaced
     document = Document(plain, dict.fromkeys(places_in(plain), _MAPPING), {}, _MAPPING.file)
     folders = {document.file: Path(folder), ORIGIN: Path()}
-    return _checked(_with_workload(document, folders), folders)
+    return _checked(with_prices(_with_workload(document, folders), folders), folders)
 
 
 def from_resolved(resolved: Mapping[str, Any], folders: Mapping[str, Path], origin: Path) -> Experiment:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from sim.experiment.drifting import Drift
 from sim.experiment.forecast_spec import Forecast
 from sim.experiment.judged import Objective, Regression, Thresholds
+from sim.experiment.priced import BookedPrices
 from sim.fleet import Model, Provider
 from sim.gates.kinds import AnyGate
 from sim.routing.patterns import AnyPattern
@@ -134,6 +135,8 @@ class ExperimentSpec(Spec):
     """The stream of requests: inline, or the path of a workload file relative to this one."""
     fleet: Annotated[dict[ModelName, Model], Field(min_length=1)]
     """The models, by name."""
+    rate_card: BookedPrices | None = None
+    """Where prices by name are looked up, and at which date."""
     providers: dict[ModelName, Provider] = Field(default_factory=dict)
     """Providers whose limits and faults several models share, by name."""
     outcomes: OutcomeTableSpec | None = None
@@ -163,9 +166,12 @@ class ExperimentSpec(Spec):
 
 
 def experiment_schema() -> dict[str, Any]:
-    """Give the JSON Schema (2020-12) of an experiment file, in which `workload` may be a path."""
+    """Give the JSON Schema (2020-12) of an experiment file; `workload` may be a path, a price the name of a model."""
     schema = ExperimentSpec.model_json_schema(mode="validation")
     inline = schema["properties"]["workload"]
     text = inline.pop("description", "")
     schema["properties"]["workload"] = {"description": text, "anyOf": [{"type": "string"}, inline]}
+    prices = schema["$defs"]["Model"]["properties"]
+    text = prices["price"].pop("description", "")
+    prices["price"] = {"description": text, "anyOf": [{"type": "string"}, prices["price"]]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

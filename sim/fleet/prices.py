@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from sim.columns import Ints
 from sim.schema import Spec
@@ -35,8 +35,15 @@ class Rates:
 
 
 class RateCard(Spec):
-    """Prices of one model. Token prices are USD per million tokens, as providers quote them."""
+    """Prices of one model. Token prices are USD per million tokens, as providers quote them.
 
+    Instead of numbers, the name of a model of the book under `rate_card`: `price: openai/gpt-5`.
+    """
+
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Model of the book under `rate_card` whose prices these are; its name must be exact."""
+    service: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Service of the book, such as batch, flex or priority; the standard one where left out."""
     input_mtok: UsdPerMtok = 0.0
     """USD per million input tokens that were not read from the prompt cache."""
     output_mtok: UsdPerMtok = 0.0
@@ -50,8 +57,12 @@ class RateCard(Spec):
 
     @model_validator(mode="after")
     def _something_is_priced(self) -> Self:
-        if not self.model_fields_set:
+        if not self.model_fields_set - {"model", "service"}:
             raise ValueError("no price given; write for example {input_mtok: 0.25, output_mtok: 1.25}")
+        if self.service is not None and self.model is None:
+            raise ValueError(
+                "a service needs a model of the book; write for example {model: openai/gpt-5, service: batch}"
+            )
         return self
 
     def call_nano(self, input_tokens: Ints, cached_tokens: Ints, output_tokens: Ints) -> Ints:

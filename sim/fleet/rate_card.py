@@ -23,6 +23,9 @@ from sim.units import Tokens, Usd, UsdPerMtok, nano_usd
 STANDARD = "standard"
 """The service that a call gets where no other is asked for."""
 
+HOURS_LACK = "prices at other hours of the day"
+"""What a card at one instant lacks where prices depend on the hour."""
+
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 """Label of a currency, such as USD. Nothing is ever converted."""
 
@@ -326,12 +329,23 @@ class RateBook(Spec):
             lacks.append("the price of cache writes")
         dated = self.models[self.answering(model, at)]
         if isinstance(now, Hours) or any(period.hours and period.at(_aware(at)) is now for period in dated.periods):
-            lacks.append("prices at other hours of the day")
+            lacks.append(HOURS_LACK)
         names = ("input_mtok", "output_mtok", "cache_read_mtok")
         given = {name: price for name in names if (price := getattr(tariff, name)) is not None}
         if tariff.per_call_usd:
             given["per_call_usd"] = tariff.per_call_usd
         return RateCard(**given), tuple(lacks)
+
+    def dated_changes(self, model: str, start: datetime, end: datetime) -> tuple[datetime, ...]:
+        """Give the instants between these at which periods begin or end, or a model retires; hours of the day apart."""
+        found: set[datetime] = set()
+        name: str | None = model
+        while name is not None and name in self.models:
+            dated = self.models[name]
+            ends = [at for period in dated.periods for at in (period.since, period.until)]
+            found |= {at for at in (dated.retires, *ends) if at is not None and start < at < end}
+            name = dated.successor
+        return tuple(sorted(found))
 
     def _changes(self, model: str, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield instants at which a price of a model or its successors may change."""

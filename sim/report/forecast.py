@@ -55,6 +55,8 @@ def grids(found: SpendForecast) -> list[Grid]:
     tables.append(_unit_costs(found))
     tables.append(_parts("By model, all months", patterns, "models"))
     tables.append(_parts("By cause, all months", patterns, "causes"))
+    if found.price_changes:
+        tables.append(_price_changes(found))
     drivers = list(dict.fromkeys(name for pattern in patterns for name in pattern.drivers))
     if drivers:
         rows = [
@@ -83,6 +85,19 @@ def _unit_costs(found: SpendForecast) -> Grid:
         cells += [Written(money(month.users[segment])) for segment in segments for month in (begin, end)]
         rows.append(Row((pattern.name,), tuple(cells)))
     return Grid(f"Unit costs, and saving against {found.baseline}", ("pattern",), tuple(headings), rows)
+
+
+def _price_changes(found: SpendForecast) -> Grid:
+    rows = []
+    for change in found.price_changes:
+        prices = zip(change.before, change.after, strict=True)
+        cells = [
+            Written(f"{money(before)} to {money(after)}" if before != after else money(after))
+            for before, after in prices
+        ]
+        rows.append(Row((change.at, change.model), (*cells, Written(change.answering))))
+    headings = ("input, per M", "output, per M", "priced as")
+    return Grid("Dated changes of prices in these months", ("from", "model"), headings, rows)
 
 
 def _parts(title: str, patterns: list[PatternForecast], of: str) -> Grid:

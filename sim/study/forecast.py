@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ import numpy as np
 from sim.columns import Floats
 from sim.errors import InvalidInput, Issue
 from sim.experiment.forecast_spec import Forecast
+from sim.experiment.priced import book_of, left_out
+from sim.fleet.instants import show_instant
+from sim.fleet.rate_card import HOURS_LACK
 from sim.outcome.bill import METERS
 from sim.routing.plan import Cause
 from sim.study.spend.answers import (
@@ -26,6 +30,8 @@ from sim.study.spend.answers import (
 from sim.study.spend.costs import Spending, spending, totals
 from sim.study.spend.futures import FACTORS, Futures
 from sim.study.spend.purchases import Basis, play
+from sim.study.spend.quotes import Quotes, dated_quotes
+from sim.workload.traffic import months_from
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
@@ -78,6 +84,16 @@ def _studied(experiment: Experiment, engine: str, progress: Callable[[float, int
     return _Study(experiment, asked, basis)
 
 
+def quotes_of(experiment: Experiment, models: Sequence[str]) -> Quotes | None:
+    """Give the dated prices of the months; None where no price of these models names one of a book."""
+    asked, book = experiment.spec.forecast, book_of(experiment)
+    fleet = {name: experiment.spec.fleet[name] for name in models}
+    if asked is None or book is None or all(model.price.model is None for model in fleet.values()):
+        return None
+    zone = asked.traffic.time_zone
+    return dated_quotes(fleet, book, months_from(dt.date.fromisoformat(f"{asked.start}-01"), asked.months, zone), zone)
+
+
 class _Study:
     """One forecast in the making."""
 
@@ -86,7 +102,8 @@ class _Study:
         self._asked = asked
         self._basis = basis
         self._fleet = [experiment.spec.fleet[name] for name in basis.models]
-        self._futures = Futures(asked, basis, experiment.spec.seed)
+        self._quotes = quotes_of(experiment, basis.models)
+        self._futures = Futures(asked, basis, experiment.spec.seed, quotes=self._quotes)
         self._names = tuple(month.name for month in self._futures.months)
         self._spent: dict[str, Spending] = {}
         self._seen: dict[str, Floats] = {}
@@ -115,6 +132,7 @@ class _Study:
             patterns={name: self._pattern(name) for name in self._spent},
             budgets=tuple(self._budgets()),
             projects=tuple(self._projects()),
+            price_changes=() if self._quotes is None else self._quotes.changes,
             notes=tuple(self._notes()),
         )
 
@@ -173,7 +191,7 @@ class _Study:
             return {}
         found = {}
         for factor in FACTORS:
-            alone = Futures(self._asked, self._basis, self._experiment.spec.seed, (factor,))
+            alone = Futures(self._asked, self._basis, self._experiment.spec.seed, (factor,), self._quotes)
             found[factor] = float(totals(alone, bought, self._fleet).var(ddof=1)) / of
         found[REQUESTS] = chance / of
         found[TOGETHER] = 1 - sum(found.values())
@@ -207,9 +225,28 @@ class _Study:
                 f"{', '.join(self._basis.refusable)}: what limits, queues and failures do is taken at the simulated "
                 f"load of {self._basis.rates.sum():.4g} requests/s; the last month expects {grown:.4g}"
             )
+        if self._quotes is not None:
+            yield from _of_prices(self._experiment)
         yield "within a month requests are taken to come as a Poisson process; burstier traffic varies more"
         if self._experiment.spec.run.replications == 1:
             yield "one replication tells nothing of its own error: intervals leave out the error of the simulation"
+
+
+def _of_prices(experiment: Experiment) -> Iterator[str]:
+    """Say where dated prices come from, and what they leave out."""
+    card, book = experiment.spec.rate_card, book_of(experiment)
+    if card is None or book is None:
+        return
+    source = book.source
+    noted = "" if source is None else f" ({source.package} {source.version}, {show_instant(source.frozen)})"
+    named = ", ".join(name for name, model in experiment.spec.fleet.items() if model.price.model is not None)
+    yield (
+        f"{named}: prices are those of {card.book}{noted} on each day of a month, announced changes included; a "
+        "successor is taken to answer as long, as fast and as well as what it follows"
+    )
+    for lack in left_out(experiment):
+        if not lack.endswith(HOURS_LACK):
+            yield lack
 
 
 def _some(names: tuple[str, ...], values: Floats) -> dict[str, float]:

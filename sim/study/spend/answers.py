@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from sim.columns import Floats
+from sim.study.spend.quotes import PriceChange
 
 WIDE: Final = 0.95
 """Level of the wide prediction interval, beside the one that is asked for."""
@@ -97,6 +98,7 @@ class SpendForecast:
     patterns: Mapping[str, PatternForecast]
     budgets: tuple[BudgetAnswer, ...] = ()
     projects: tuple[ProjectAnswer, ...] = ()
+    price_changes: tuple[PriceChange, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
 

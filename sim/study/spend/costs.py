@@ -14,8 +14,8 @@ from sim.outcome.by_cell import ESCALATED
 from sim.routing.plan import Cause
 from sim.study.spend.futures import Futures, shifted
 from sim.study.spend.purchases import Bought
+from sim.study.spend.quotes import Quotes, level_quotes
 
-_FEMTO_PER_USD = 1e15
 _NANO_PER_USD = 1e9
 _HOUR_S = 3600.0
 
@@ -36,55 +36,50 @@ class Spending:
     quantity: Floats
 
 
-def prices(fleet: Sequence[Model], months: int) -> Floats:
-    """Give USD per unit of each meter, float64[months, models, meters]."""
-    rates = [model.price.rates() for model in fleet]
-    rows = [(one.call_femto, one.uncached_femto, one.cached_femto, one.output_femto) for one in rates]
-    return np.repeat(np.array(rows, dtype=np.float64)[np.newaxis] / _FEMTO_PER_USD, months, axis=0)
-
-
-def cells(futures: Futures, weight: Floats, bought: Bought) -> Floats:
-    """Give the requests of each cell, float64[draws, months, cells]."""
-    basis = futures.basis
-    shape = (len(futures.months), len(basis.segments), len(basis.tasks))
-    count = (weight @ bought.count).reshape(len(weight), *shape[1:], ESCALATED)
+def cells(futures: Futures, quotes: Quotes, weight: Floats, bought: Bought) -> Floats:
+    """Give the requests of each cell, float64[draws, spans, cells]."""
+    basis, month = futures.basis, quotes.month
+    shape = (len(basis.segments), len(basis.tasks))
+    count = (weight @ bought.count).reshape(len(weight), *shape, ESCALATED)
     seen = count.sum(axis=3)
     escalated = np.divide(count[..., 1], seen, out=np.zeros_like(seen), where=seen > 0)
-    moved = shifted(escalated[:, np.newaxis], futures.escalation[:, :, np.newaxis, np.newaxis])
-    requests = futures.volume[..., np.newaxis] * futures.shares
+    moved = shifted(escalated[:, np.newaxis], futures.escalation[:, month, np.newaxis, np.newaxis])
+    volume = futures.volume_of(list(zip(month.tolist(), quotes.share, strict=True)))
+    requests = volume[..., np.newaxis] * futures.shares[:, month]
     both = np.stack([requests * (1 - moved), requests * moved], axis=-1)
-    return both.reshape(len(weight), shape[0], -1)
+    return both.reshape(len(weight), len(month), -1)
 
 
 def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spending:
     """Give what a pattern costs in every future."""
+    quotes = futures.quotes or level_quotes(fleet, futures.months)
     weight = futures.resampled(len(bought.count))
-    requests = cells(futures, weight, bought)
-    draws, months, size = requests.shape
-    price = prices(fleet, months)
+    requests = cells(futures, quotes, weight, bought)
+    draws, spans, size = requests.shape
     count = weight @ bought.count
     each = np.divide(1.0, count, out=np.zeros_like(count), where=count > 0)
     flat = bought.meters.reshape(len(bought.meters), -1)
     meters = (weight @ flat).reshape(draws, size, -1) * each[..., np.newaxis]
     steps = (weight @ bought.steps.reshape(len(bought.steps), -1)).reshape(draws, size, -1) * each[..., np.newaxis]
     models = len(fleet)
-    units = (requests @ meters).reshape(draws, months, models, len(Cause), len(METERS))
-    units *= futures.tokens[:, :, np.newaxis, np.newaxis, :]
-    calls = units * price[np.newaxis, :, :, np.newaxis, :]
+    units = (requests @ meters).reshape(draws, spans, models, len(Cause), len(METERS))
+    units *= futures.tokens[:, quotes.month, np.newaxis, np.newaxis, :]
+    calls = units * quotes.usd[np.newaxis, :, :, np.newaxis, :]
     in_steps = requests @ steps
     replicas = _replicas(futures, weight @ bought.replicas / weight.sum(axis=1, keepdims=True), fleet)
-    per_unit = _per_unit(futures, price)
-    by_cell = requests * _mean_costs(per_unit, meters, steps, models)
+    per_unit = _per_unit(futures, quotes)
+    by_cell = _by_month(quotes, requests * _mean_costs(per_unit, meters, steps, models))
     total = by_cell.sum(axis=2) + replicas.sum(axis=2)
+    calls, in_steps = _by_month(quotes, calls), _by_month(quotes, in_steps)
     by_model = (calls.sum(axis=(3, 4)) + replicas).mean(axis=0)
     by_cause = (calls.sum(axis=(2, 4)) + in_steps).mean(axis=0)
     return Spending(
         total=total,
-        variance=(requests * _second_moments(per_unit, bought)).sum(axis=2),
-        segments=by_cell.reshape(draws, months, len(futures.basis.segments), -1).sum(axis=3),
+        variance=_by_month(quotes, requests * _second_moments(per_unit, bought)).sum(axis=2),
+        segments=by_cell.reshape(draws, len(futures.months), len(futures.basis.segments), -1).sum(axis=3),
         models=np.concatenate([by_model, in_steps.sum(axis=2).mean(axis=0)[:, np.newaxis]], axis=1),
         causes=np.concatenate([by_cause, replicas.sum(axis=2).mean(axis=0)[:, np.newaxis]], axis=1),
-        quantity=units.sum(axis=3).mean(axis=0),
+        quantity=_by_month(quotes, units).sum(axis=3).mean(axis=0),
     )
 
 
@@ -94,15 +89,21 @@ def totals(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Floats:
     return found
 
 
-def _per_unit(futures: Futures, price: Floats) -> Floats:
-    """Give USD of one unit as bought at the start, steps last, float64[draws, months, models * meters + 1]."""
-    scaled = price[np.newaxis] * futures.tokens[:, :, np.newaxis, :]
+def _by_month(quotes: Quotes, values: Floats) -> Floats:
+    """Add up the spans of each month: float64[draws, spans, ...] becomes float64[draws, months, ...]."""
+    summed: Floats = np.add.reduceat(values, quotes.first, axis=1)
+    return summed
+
+
+def _per_unit(futures: Futures, quotes: Quotes) -> Floats:
+    """Give USD of one unit as bought at the start, steps last, float64[draws, spans, models * meters + 1]."""
+    scaled = quotes.usd[np.newaxis] * futures.tokens[:, quotes.month, np.newaxis, :]
     flat = scaled.reshape(*scaled.shape[:2], -1)
     return np.concatenate([flat, np.ones((*flat.shape[:2], 1))], axis=2)
 
 
 def _mean_costs(per_unit: Floats, meters: Floats, steps: Floats, models: int) -> Floats:
-    """Give the mean cost of a request of each cell, float64[draws, months, cells]."""
+    """Give the mean cost of a request of each cell, float64[draws, spans, cells]."""
     draws, size = meters.shape[:2]
     by_meter = meters.reshape(draws, size, models, len(Cause), len(METERS)).sum(axis=3).reshape(draws, size, -1)
     every = np.concatenate([by_meter, steps.sum(axis=2)[..., np.newaxis]], axis=2)
@@ -111,7 +112,7 @@ def _mean_costs(per_unit: Floats, meters: Floats, steps: Floats, models: int) ->
 
 
 def _second_moments(per_unit: Floats, bought: Bought) -> Floats:
-    """Give the mean squared cost of a request of each cell, float64[draws, months, cells]."""
+    """Give the mean squared cost of a request of each cell, float64[draws, spans, cells]."""
     count = bought.count.sum(axis=0)
     found = np.empty((*per_unit.shape[:2], len(count)))
     for cell, squares in enumerate(bought.squares):

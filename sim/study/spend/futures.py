@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -16,6 +16,7 @@ from sim.chance.streams import Purpose
 from sim.columns import Floats
 from sim.experiment.forecast_spec import Forecast, LogitRange, UncertainLogits
 from sim.study.spend.purchases import Basis
+from sim.study.spend.quotes import Quotes
 from sim.workload.traffic import MONTH_DAYS, Month, day_weights, drawn_rate, elapsed_months, months_from
 
 FACTORS: Final = ("growth", "day to day", "mix", "tokens", "escalation", "simulation")
@@ -35,6 +36,8 @@ class Futures:
     basis: Basis
     seed: int
     active: Collection[str] = FACTORS
+    quotes: Quotes | None = None
+    """Dated prices; those of the fleet hold all the time where there are none."""
 
     @property
     def draws(self) -> int:
@@ -77,13 +80,18 @@ class Futures:
     @cached_property
     def volume(self) -> Floats:
         """Expected requests, float64[draws, months, segments]."""
+        return self.volume_of([(number, np.ones(len(month.days))) for number, month in enumerate(self.months)])
+
+    def volume_of(self, spans: Sequence[tuple[int, Floats]]) -> Floats:
+        """Give the requests expected in each (number of a month, share of each of its days), by draw and segment."""
         traffic, found = self.forecast.traffic, []
-        for month in self.months:
+        for number, share in spans:
+            month = self.months[number]
             noise = 1.0 + traffic.day_to_day * self._days(month)
             elapsed = elapsed_months(month, self.start)
             columns = []
             for row, segment in enumerate(self.basis.segments):
-                seconds = day_weights(traffic, month, segment)
+                seconds = day_weights(traffic, month, segment) * share
                 trend = np.exp(np.log1p(self.growth[:, row])[:, np.newaxis] * elapsed)
                 columns.append(self.basis.rates[row] * (trend * np.maximum(noise, 0.0)) @ seconds)
             found.append(np.stack(columns, axis=1))

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _SHARES: Final = ("mix", "shares")
 _TRAINED: Final = (("signals",), ("quality", "confidence"))
 _FIXED: Final = frozenset({"capacity", "limits", "faults", "client", "provider"})
+_WHOLE: Final = (("capacity", "concurrency"), ("capacity", "replicas"))
+"""What of a model's capacity may move: whole numbers, to which its path is rounded."""
+
 _NEVER: Final = ("version", "name", "seed", "run", "baseline", *JUDGED)
 
 
@@ -76,6 +79,7 @@ class NumberMovement(Movement):
 
     def put(self, data: Any, value: float) -> Any:
         """Put the number in its place; of a share, the others of its mix make room."""
+        value = float(round(value)) if self.parts[-2:] in _WHOLE else value
         written: Any = f"{round(value)}ns" if self.unit == "ns" else int(value) if value == int(value) else value
         changed = replaced(data, list(self.parts), written)
         if len(self.parts) < 2 or self.parts[-2] not in _SHARES:  # noqa: PLR2004 - a share has a mix around it
@@ -221,8 +225,10 @@ def _place(experiment: Experiment, name: str) -> tuple[tuple[str, ...], Any]:
     if parts[0] in _NEVER:
         what = "what moves is in workload, fleet, quality, signals and patterns"
         raise NoSuchPlaceError(f"{parts[0]} does not move", what)
-    if parts[0] == "providers" or (parts[0] == "fleet" and not _FIXED.isdisjoint(parts[2:3])):
-        raise ValueError("stays as it is through a run: capacity, limits, faults and clients do not move")
+    moves = tuple(parts[2:]) in _WHOLE
+    if parts[0] == "providers" or (parts[0] == "fleet" and not moves and not _FIXED.isdisjoint(parts[2:3])):
+        message = "stays as it is through a run: limits, faults, clients and batches do not move; of capacity"
+        raise ValueError(f"{message}, concurrency and replicas do")
     try:
         written = value_at(experiment.document.data, parts)
     except NoSuchPlaceError as error:

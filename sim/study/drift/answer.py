@@ -214,6 +214,8 @@ def _notes(ahead: Ahead) -> Iterator[str]:
             stands_for = gate.thinned(drift.thin)[1]
             if stands_for > 1:
                 yield f"{gate.name} sees one answer for {stands_for:.3g} that it would see: it would notice sooner"
+    if any(".capacity." in movement.name for movement in ahead.movements):
+        yield "where capacity moves, the epoch begins on a new fleet; the old one finishes the calls in flight"
     yield "within an epoch nothing moves; gates look, and actions take effect, between epochs"
     if any(not isinstance(gate.then, Alert) for gate in ahead.experiment.spec.gates):
         yield "gates are told of as they hear patterns on which nobody acts; what acting changes stands apart"

@@ -165,7 +165,7 @@ def _cause(name: str) -> str:
         if parts[: len(front)] == front:
             return cause
     if parts[0] == "fleet":
-        return "prices" if "price" in parts else "speed of models"
+        return "prices" if "price" in parts else "capacity" if "capacity" in parts else "speed of models"
     if parts[-1] in _OF_TASKS:
         return _OF_TASKS[parts[-1]]
     if "mix" in parts or parts[-1] == "share":

@@ -126,7 +126,11 @@ class _Run:
         last: Epoch | None = None
         for epoch, requests in self._drawn():
             if last is not None:
-                self._advance(int(requests.arrival_ns[0]))
+                anew = epoch is not last and self._capacity(epoch) != self._capacity(last)
+                self._advance(None if anew else int(requests.arrival_ns[0]))
+                if anew:
+                    for one in self._plays.values():
+                        one.begin_anew()
             if last is None or epoch is not last:
                 for one in self._plays.values():
                     one.review(epoch.number)
@@ -137,6 +141,11 @@ class _Run:
         for one in self._plays.values():
             one.review(len(self._ahead.epochs))
         return {play: one.record() for play, one in self._plays.items()}
+
+    def _capacity(self, epoch: Epoch) -> list[object]:
+        """Give what each model can do at once in an epoch."""
+        scene = self._scenes.of(epoch, self._ahead.start, still=self._still)
+        return [model.capacity for model in scene.spec.fleet.values()]
 
     def _drawn(self) -> Iterator[tuple[Epoch, Requests]]:
         """Yield the requests of all epochs, chunk by chunk; those without any are left out."""
@@ -167,6 +176,7 @@ class _InPlay:
         self.steering = Steering(ahead.start, ahead.retrained)
         self._ahead = ahead
         self._play = play
+        self._engine_name = engine
         self._engine = ENGINES[engine]()
         self._open: deque[tuple[int, EpochScene, Plan, Answers]] = deque()
         self._next: Plan | None = None
@@ -178,6 +188,10 @@ class _InPlay:
         self._counts: dict[tuple[str, str], Ints] = {}
         self._alarms: list[Alarm] = []
         self._planned = -1
+
+    def begin_anew(self) -> None:
+        """Go on with another fleet, of another capacity: calls in flight have been finished by the old one."""
+        self._engine = ENGINES[self._engine_name]()
 
     def take(self, epoch: Epoch, scene: EpochScene, answers: Answers) -> None:
         """Plan the next requests as the pattern is steered now."""

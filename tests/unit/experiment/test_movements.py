@@ -24,7 +24,7 @@ def trouble(**parts: Any) -> str:
     [
         ({"quality.acceptance.chat.smal": {"kind": "growth", "per_month": 0.1}}, "smal"),
         ({"quality.acceptance.chat": {"kind": "growth", "per_month": 0.1}}, "is no number, but a mapping"),
-        ({"fleet.small.capacity.concurrency": {"kind": "growth", "per_month": 0.1}}, "stays as it is through a run"),
+        ({"fleet.small.client.retries": {"kind": "growth", "per_month": 0.1}}, "stays as it is through a run"),
         ({"run.replications": {"kind": "growth", "per_month": 0.1}}, "run does not move"),
         ({"seed": {"kind": "growth", "per_month": 0.1}}, "seed does not move"),
         ({"quality.acceptance.chat.small": {"kind": "jump", "at": "2026-02-01", "to": 1.5}}, "moves to 1.5 by 2026-02"),

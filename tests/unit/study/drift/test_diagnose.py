@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from months import months
+from months import SMALL, months
 
 from sim.errors import InvalidInput
+from sim.experiment.ahead import Ahead
 from sim.report.diagnosis import diagnosis_json, in_words
-from sim.study.drift.diagnose import Diagnosis, diagnose, shapley
+from sim.study.drift.diagnose import Diagnosis, causes_of, diagnose, shapley
 
 MIX, DIFFICULTY, THRESHOLD = "task mix", "difficulty", "thresholds and rules"
 PLACES = {
@@ -84,6 +86,48 @@ def test_planted_causes_are_recovered(sizes: Mapping[str, float]) -> None:
     assert next(part for part in cost.parts if part.cause == THRESHOLD).adds.value == 0
     assert any(line.startswith("cascade: the escalation rate goes from") for line in in_words(found))
     assert b"NaN" not in diagnosis_json(found)
+
+
+def test_every_number_belongs_to_a_cause() -> None:
+    """If numbers of all kinds move, each is one of the causes that people look for."""
+    moving = {
+        "workload.mix.math": "task mix",
+        "workload.arrivals.rate_per_s": "volume",
+        "workload.tasks.chat.difficulty_shift": "difficulty",
+        "workload.tasks.chat.output_factor": "lengths",
+        "quality.acceptance.chat.small": "models",
+        "quality.confidence.small.auroc": "confidence calibration",
+        "signals.task.accuracy": "classifier and signals",
+        "patterns.cascade.escalate_when.confidence_below": "thresholds and rules",
+        "fleet.small.price.output_mtok": "prices",
+        "fleet.small.capacity.concurrency": "capacity",
+    }
+    fleet = {name: {**model, "capacity": {"concurrency": 50}} for name, model in SMALL["fleet"].items()}
+    changes = {
+        name: {"kind": "jump", "at": "2026-02-01", "by": 1 if "concurrency" in name else 0.001} for name in moving
+    }
+    found = causes_of(Ahead(months(fleet=fleet, drift={"changes": changes})))
+    assert {name: cause for cause, names in found.items() for name in names} == moving
+
+
+def test_what_capacity_adds_is_told_apart_from_volume() -> None:
+    """If servers are lost while volume grows, both make the P95 worse, capacity touches no answer, and parts add up."""
+    fleet = copy.deepcopy(SMALL["fleet"])
+    fleet["small"] |= {"capacity": {"concurrency": 4}, "service": "240s"}
+    changes = {
+        "fleet.small.capacity.concurrency": {"kind": "jump", "at": "2026-02-01", "by": -1},
+        "workload.arrivals.rate_per_s": {"kind": "jump", "at": "2026-02-01", "times": 1.3},
+    }
+    workload = {**SMALL["workload"], "arrivals": {"kind": "poisson", "rate_per_s": 0.005}}
+    experiment = months(fleet=fleet, workload=workload, drift={"changes": changes, "months": 2})
+    found = diagnose(experiment, (1, 2), workers=1, engine="reference")
+    (p95,) = [one for one in found.explained if (one.pattern, one.metric) == ("cascade", "latency_p95")]
+    (accepted,) = [one for one in found.explained if (one.pattern, one.metric) == ("cascade", "accepted")]
+    by_cause = {part.cause: part.adds.value for part in p95.parts}
+    assert set(by_cause) == {"capacity", "volume"}
+    assert min(by_cause.values()) > 0
+    assert sum(by_cause.values()) == pytest.approx(p95.after.value - p95.before.value)
+    assert {part.cause: part.adds.value for part in accepted.parts}["capacity"] == 0
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pytest
-from months import months, played
+from months import SMALL, months, played
 
 from sim.experiment.ahead import Ahead
+from sim.experiment.resolve import Experiment
+from sim.outcome.intervals import quantile
 from sim.study.drift.days import together
 from sim.study.drift.play import Play, PlayRecord, plays_of
 
@@ -66,6 +70,25 @@ def test_a_single_replication_is_the_first_of_several() -> None:
     """If there is one replication, which a run would cut into sections, its months are those of the first of two."""
     (one,) = played(months().with_(replications=1), CASCADE)
     assert same(one, played(months(), CASCADE)[0])
+
+
+def squeezed(**drift: Any) -> Experiment:
+    """Give the small experiment, busier, in which the cheap model loses half of its servers in February."""
+    fleet = copy.deepcopy(SMALL["fleet"])
+    fleet["small"] |= {"capacity": {"concurrency": 4}, "service": "240s"}
+    workload = {**SMALL["workload"], "arrivals": {"kind": "poisson", "rate_per_s": 0.005}}
+    fewer = {"fleet.small.capacity.concurrency": {"kind": "jump", "at": "2026-02-01", "by": -2}}
+    return months(fleet=fleet, workload=workload, drift={"changes": fewer, **drift})
+
+
+def test_capacity_moves_between_epochs() -> None:
+    """If servers are lost on a day, waits grow from that day on, and answers, costs and all before stay as they are."""
+    moving, still = played(squeezed(), CASCADE, UNMOVED)
+    assert moving.days == still.days  # counts, money and answers; latencies are kept by month
+    assert np.array_equal(moving.latency[0].counts, still.latency[0].counts)
+    p95 = [quantile(record.latency[1], 0.95) for record in (moving, still)]
+    assert p95[0] > 1.2 * p95[1]
+    assert same(moving, played(squeezed(), CASCADE, engine="compiled")[0])
 
 
 def test_the_presets_pace_is_the_cited_one() -> None:

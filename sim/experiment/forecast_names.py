@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 from sim.errors import Issue
 from sim.experiment.document import Place, did_you_mean, dotted
+from sim.experiment.forecast_prices_spec import day_of
 from sim.experiment.forecast_spec import Forecast
 from sim.experiment.priced import book_of
+from sim.fleet.prices import RateCard
 from sim.fleet.rate_card import STANDARD
 from sim.workload.labels import UNNAMED
 from sim.workload.traffic import months_from
@@ -26,6 +28,7 @@ def forecast_issues(experiment: Experiment) -> Iterator[Issue]:
         return
     patterns = [pattern.name for pattern in experiment.line_up.patterns]
     known = {"segment": list(workload.segments) or [UNNAMED], "task class": list(workload.tasks), "pattern": patterns}
+    known["model"] = list(experiment.spec.fleet)
     for what, place, name in _named(asked):
         if known[what] and name not in known[what]:
             hint = did_you_mean(name, known[what]) or f"there are: {', '.join(known[what])}"
@@ -34,6 +37,8 @@ def forecast_issues(experiment: Experiment) -> Iterator[Issue]:
     months = months_from(date.fromisoformat(f"{asked.start}-01"), asked.months, "UTC")
     first, last = months[0].days[0], months[-1].days[-1]
     days: list[tuple[Place, str]] = [(("forecast", "traffic", "holidays", day), day) for day in asked.traffic.holidays]
+    adopted = [] if asked.prices is None else asked.prices.adopt
+    days += [(("forecast", "prices", "adopt", n, "on"), one.on) for n, one in enumerate(adopted)]
     days += [(("forecast", "traffic", "launches", n, "on"), one.on) for n, one in enumerate(asked.traffic.launches)]
     for place, day in days:
         if not first <= date.fromisoformat(day) <= last:
@@ -48,13 +53,24 @@ def _unpriced(experiment: Experiment, asked: Forecast) -> Iterator[Issue]:
     zone = ZoneInfo(asked.traffic.time_zone)
     first, last = months[0].days[0], months[-1].days[-1] + timedelta(days=1)
     start, end = (datetime.combine(day, time(), zone) for day in (first, last))
+    adopted = [] if asked.prices is None else asked.prices.adopt
     for name, model in experiment.spec.fleet.items():
-        if book is not None and model.price.model is not None:
+        of_model = [(number, one) for number, one in enumerate(adopted) if one.model == name]
+        of_model.sort(key=lambda pair: pair[1].on)
+        priced: list[tuple[Place, datetime, RateCard]] = [(("fleet", name, "price"), start, model.price)]
+        priced += [
+            (("forecast", "prices", "adopt", number, "price"), datetime.combine(day_of(one), time(), zone), one.price)
+            for number, one in of_model
+        ]
+        ends = [begin for _, begin, _ in priced[1:]] + [end]
+        for (place, begin, price), until in zip(priced, ends, strict=True):
+            if book is None or price.model is None or not begin < until:
+                continue
             try:
-                book.periods(model.price.model, start, end, service=model.price.service or STANDARD)
+                book.periods(price.model, begin, until, service=price.service or STANDARD)
             except ValueError as error:
                 hint = "the forecast goes beyond what the book says; see `tiercast prices show`"
-                yield _issue(experiment, ("fleet", name, "price"), str(error), hint)
+                yield _issue(experiment, place, str(error), hint)
 
 
 def _named(asked: Forecast) -> Iterator[tuple[str, Place, str]]:
@@ -66,6 +82,12 @@ def _named(asked: Forecast) -> Iterator[tuple[str, Place, str]]:
         for place, segment in enumerate(launch.segments):
             yield "segment", (*traffic, "launches", number, "segments", place), segment
     yield from _items("task class", ("forecast", "drift", "hard_tasks"), asked.drift.hard_tasks)
+    if asked.prices is not None:
+        above: Place = ("forecast", "prices")
+        for law in ("steps", "decline"):
+            yield from _items("model", (*above, law, "models"), getattr(getattr(asked.prices, law), "models", ()))
+        for number, one in enumerate(asked.prices.adopt):
+            yield "model", (*above, "adopt", number, "model"), one.model
     for name, budget in asked.budgets.items():
         yield from _items("pattern", ("forecast", "budgets", name, "patterns"), budget.patterns)
     for name, project in asked.projects.items():

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sim.experiment.forecast_prices_spec import SpendPrices
 from sim.routing.patterns.pattern import PatternName
 from sim.schema import Spec
 from sim.units import Fraction, Usd
@@ -144,6 +145,8 @@ class Forecast(Spec):
     """How traffic develops."""
     drift: SpendDrift = SpendDrift()
     """How requests change."""
+    prices: SpendPrices | None = None
+    """How prices develop beyond what the fleet and its book say."""
     budgets: dict[PatternName, SpendBudget] = Field(default_factory=dict)
     """Lines that monthly spend should stay below, by name."""
     projects: dict[PatternName, Project] = Field(default_factory=dict)

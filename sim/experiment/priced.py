@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import Field, ValidationError
 
@@ -14,7 +15,7 @@ from sim.experiment.document import Document, Mark, Place, dotted
 from sim.experiment.issues import issues_from_validation
 from sim.experiment.overrides import replaced
 from sim.experiment.rate_books import read_marked_book
-from sim.fleet.instants import Instant
+from sim.fleet.instants import Instant, parse_instant
 from sim.fleet.rate_card import STANDARD
 from sim.schema import Spec
 from sim.workload.traces.opening import A_URL, is_url
@@ -27,6 +28,7 @@ _CURRENCY = "USD"
 _KEY = "rate_card"
 _NAMED = frozenset({"model", "service"})
 _NEAR = 4
+_ADOPT: Place = ("forecast", "prices", "adopt")
 
 
 class BookedPrices(Spec):
@@ -69,7 +71,7 @@ def with_prices(document: Document, folders: Mapping[str, Path], *, again: bool 
             continue
         name, service = asked["model"], asked.get("service", STANDARD)
         try:
-            card, _ = book.card_at(name, at, service=service)
+            card, _ = book.card_at(name, _date(document.data, place, at), service=service)
         except ValueError as error:
             issues.append(_issue(document, place, str(error), _near(name, book)))
             continue
@@ -114,6 +116,26 @@ def _prices(data: Any) -> Iterator[tuple[Place, Any]]:
     for name, model in fleet.items() if isinstance(fleet, dict) else ():
         if isinstance(model, dict):
             yield ("fleet", name, "price"), model.get("price")
+    for number, one in enumerate(_adopted(data)):
+        if isinstance(one, dict):
+            yield (*_ADOPT, number, "price"), one.get("price")
+
+
+def _adopted(data: Any) -> list[Any]:
+    """Give the models that a forecast takes up, as written."""
+    for part in _ADOPT:
+        data = data.get(part) if isinstance(data, dict) else None
+    return data if isinstance(data, list) else []
+
+
+def _date(data: Any, place: Place, otherwise: datetime) -> datetime:
+    """Give the date whose price a place shows: that of the run, or the day on which a model is taken up."""
+    if place[: len(_ADOPT)] != _ADOPT:
+        return otherwise
+    try:
+        return parse_instant(_adopted(data)[cast("int", place[-2])].get("on"))
+    except ValueError:
+        return otherwise  # told with all other mistakes
 
 
 def _asked(data: Any, place: Place) -> dict[str, Any]:

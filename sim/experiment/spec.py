@@ -171,7 +171,8 @@ def experiment_schema() -> dict[str, Any]:
     inline = schema["properties"]["workload"]
     text = inline.pop("description", "")
     schema["properties"]["workload"] = {"description": text, "anyOf": [{"type": "string"}, inline]}
-    prices = schema["$defs"]["Model"]["properties"]
-    text = prices["price"].pop("description", "")
-    prices["price"] = {"description": text, "anyOf": [{"type": "string"}, prices["price"]]}
+    for name in ("Model", "Adoption"):
+        prices = schema["$defs"][name]["properties"]
+        text = prices["price"].pop("description", "")
+        prices["price"] = {"description": text, "anyOf": [{"type": "string"}, prices["price"]]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

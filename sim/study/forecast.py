@@ -85,13 +85,16 @@ def _studied(experiment: Experiment, engine: str, progress: Callable[[float, int
 
 
 def quotes_of(experiment: Experiment, models: Sequence[str]) -> Quotes | None:
-    """Give the dated prices of the months; None where no price of these models names one of a book."""
+    """Give the dated prices of the months; None where none has a date."""
     asked, book = experiment.spec.forecast, book_of(experiment)
     fleet = {name: experiment.spec.fleet[name] for name in models}
-    if asked is None or book is None or all(model.price.model is None for model in fleet.values()):
+    adopted = [] if asked is None or asked.prices is None else asked.prices.adopt
+    by_name = book is not None and any(model.price.model is not None for model in fleet.values())
+    if asked is None or not (by_name or adopted):
         return None
     zone = asked.traffic.time_zone
-    return dated_quotes(fleet, book, months_from(dt.date.fromisoformat(f"{asked.start}-01"), asked.months, zone), zone)
+    months = months_from(dt.date.fromisoformat(f"{asked.start}-01"), asked.months, zone)
+    return dated_quotes(fleet, book, months, zone, adopted)
 
 
 class _Study:

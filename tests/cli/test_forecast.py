@@ -79,3 +79,19 @@ def test_a_pace_that_does_nothing_is_refused() -> None:
     answer = invoke("forecast", asking("{start: 2027-01, drift: {pace_spread: 50%}}"))
     assert answer.code == 2
     assert "pace_spread does nothing without a pace" in answer.err
+
+
+def test_two_laws_for_one_price_and_models_that_are_none_are_refused() -> None:
+    """A price steps or declines, a declining one takes nothing up, and names of models are held against the fleet."""
+    for prices, message in (
+        ("{steps: {}, decline: {models: [small]}}", "a price steps or declines"),
+        ("{decline: {}, adopt: [{model: large, on: 2027-02-01, price: {input_mtok: 1}}]}", "leave it out of adopt"),
+        ("{steps: {models: [huge]}}", "there is no model 'huge'"),
+        ("{adopt: [{model: large, on: 2026-02-01, price: {input_mtok: 1}}]}", "2026-02-01 is not within the forecast"),
+        ("{adopt: [{model: large, on: 2027-02-01, price: maker/new}]}", "a price by name needs a rate_card"),
+        ("{decline: {times_per_year: {p10: 10, p90: 3}}}", "p10 10 is above p90 3"),
+    ):
+        answer = invoke("forecast", asking(f"{{start: 2027-01, prices: {prices}}}"))
+        assert answer.code == 2
+        assert message in answer.err
+        assert "asked.yaml:" in answer.err

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 import sim
 from sim.errors import InvalidInput
+from sim.experiment.forecast_prices_spec import PriceSteps
 from sim.experiment.resolve import from_mapping
 from sim.study.forecast import forecast, quotes_of
 from sim.study.spend.costs import spending
 from sim.study.spend.futures import Futures
 from sim.study.spend.purchases import play
+from sim.study.spend.scenarios import _changes, price_factors
+from sim.workload.traffic import MONTH_DAYS
 
+LIMIT = 4.6
 SERVICE = {"ttft": "300ms", "inter_token": "10ms"}
 BOOK = {
     "models": {
@@ -42,12 +48,13 @@ BOOK = {
                 {"input_mtok": 2, "output_mtok": 8, "services": {"batch": {"input_mtok": 0.5, "output_mtok": 2}}}
             ]
         },
+        "dated": {"periods": [{"since": "2028-02-01", "input_mtok": 1, "output_mtok": 4}]},
         "over": {"periods": [{"until": "2028-03-10", "input_mtok": 2, "output_mtok": 8}]},
     }
 }
 
 
-def experiment(folder: Path, price: Any, **traffic: Any) -> sim.Experiment:
+def experiment(folder: Path, price: Any, prices: dict[str, Any] | None = None, **traffic: Any) -> sim.Experiment:
     """Give calls of 1000 tokens, 400 of them cached, answered by 200; one every two seconds."""
     (folder / "prices.yaml").write_text(yaml.safe_dump(BOOK), encoding="utf-8")
     content = {
@@ -69,16 +76,23 @@ def experiment(folder: Path, price: Any, **traffic: Any) -> sim.Experiment:
             "months": 2,
             "draws": 50,
             "traffic": {"time_zone": "Europe/Berlin", **traffic},
+            **({} if prices is None else {"prices": prices}),
         },
     }
     return from_mapping(content, folder)
 
 
-def nano_by_month(known: sim.Experiment) -> list[int]:
-    """Give what frontier-only is expected to cost, in whole nano-dollars."""
+def futures_of(known: sim.Experiment, *active: str) -> Futures:
+    """Give the futures of an experiment, of which only some factors are drawn."""
     basis = play(known, "reference")
     assert known.spec.forecast is not None
-    futures = Futures(known.spec.forecast, basis, known.spec.seed, (), quotes_of(known, basis.models))
+    return Futures(known.spec.forecast, basis, known.spec.seed, active, quotes_of(known, basis.models))
+
+
+def nano_by_month(known: sim.Experiment) -> list[int]:
+    """Give what frontier-only is expected to cost, in whole nano-dollars."""
+    futures = futures_of(known)
+    basis = futures.basis
     spent = spending(futures, basis.bought["frontier-only"], [known.spec.fleet[name] for name in basis.models])
     return [round(usd * 1e9) for usd in spent.total[0].tolist()]
 
@@ -111,6 +125,59 @@ def test_a_service_has_its_own_prices(tmp_path: Path) -> None:
     known = experiment(tmp_path, {"model": "served", "service": "batch"})
     assert known.spec.fleet["large"].price.output_mtok == 2
     assert nano_by_month(known)[0] == 29 * 86_400 // 2 * (1000 * 500 + 200 * 2_000)
+
+
+def test_a_model_that_is_taken_up_is_paid_from_its_day_on(tmp_path: Path) -> None:
+    """Two weeks at the old price, two and a day at the new one, by the name of a model of the book or in numbers."""
+    old, new = 1000 * 2_000 + 200 * 8_000, 1000 * 1_000 + 200 * 4_000
+    february = (14 * old + 15 * new) * 86_400 // 2
+    for price in ({"input_mtok": 1, "output_mtok": 4}, "dated"):
+        known = experiment(tmp_path, "served", {"adopt": [{"model": "large", "on": "2028-02-15", "price": price}]})
+        assert nano_by_month(known)[0] == february
+
+
+def test_a_price_that_declines_is_divided_by_so_much_a_year(tmp_path: Path) -> None:
+    """At ten times a year, the middle of the first month of 29 days costs 10 ** -(14.5 / 365.2425)."""
+    known = experiment(tmp_path, "served", {"decline": {"times_per_year": 10, "models": ["large"]}})
+    factors = price_factors(futures_of(known))
+    assert factors[0, :, 0].tolist() == [1.0, 1.0]
+    assert factors[:, :, 1] == pytest.approx(np.tile(10 ** -np.array([14.5 / 365.2425, 44.5 / 365.2425]), (50, 1)))
+    unknown = experiment(tmp_path, "served", {"decline": {}})
+    yearly = price_factors(futures_of(unknown, "prices"))[:, 1, 0] ** (-365.2425 / 44.5)
+    assert np.mean((yearly > 2.8) & (yearly < 3.3)) == pytest.approx(0.8, abs=LIMIT * (0.16 / 50) ** 0.5)
+
+
+def test_prices_step_as_often_and_as_far_as_is_said(tmp_path: Path) -> None:
+    """No change in a year as often as a Poisson process has none; up as often as said; half of the rises above 1.67."""
+    known = experiment(tmp_path, "served", {"steps": {"per_year": 1.5}}).set(
+        "forecast.draws=4000", "forecast.months=12"
+    )
+    last = price_factors(futures_of(known, "prices"))
+    still, expected = np.mean(np.all(last == 1, axis=1)), math.exp(-1.5 * 366 / 365.2425)
+    assert still == pytest.approx(expected, abs=LIMIT * (expected * (1 - expected) / 8000) ** 0.5)
+    assert price_factors(futures_of(known))[..., 0].tolist() == np.ones((4000, 12)).tolist()
+    changes = list(_changes(PriceSteps(), futures_of(known, "prices"), "large", 12.0))
+    ups = np.concatenate([times for _, times in changes])
+    rises, cuts = ups[ups > 1], ups[ups < 1]
+    assert len(rises) / len(ups) == pytest.approx(0.54, abs=LIMIT * (0.25 / len(ups)) ** 0.5)
+    assert np.mean(rises > 1.67) == pytest.approx(0.5, abs=LIMIT * (0.25 / len(rises)) ** 0.5)
+    assert np.mean(cuts < 0.5) == pytest.approx(0.5, abs=LIMIT * (0.25 / len(cuts)) ** 0.5)
+    assert (ups.min(), ups.max()) == (pytest.approx(0.1), pytest.approx(10))
+
+
+def test_a_step_counts_from_its_moment_on_and_ends_with_its_model(tmp_path: Path) -> None:
+    """The mean factor over a month is what a walk through its days finds, and a model taken up starts without any."""
+    adopt = [{"model": "large", "on": "2028-03-01", "price": {"input_mtok": 1, "output_mtok": 4}}]
+    futures = futures_of(experiment(tmp_path, "served", {"steps": {"per_year": 12}, "adopt": adopt}), "prices")
+    found = price_factors(futures)[:, :, 1]
+    moments = (np.arange(60_000) + 0.5) / 1000 / MONTH_DAYS
+    walked = np.ones((50, 60_000))
+    for at, times in _changes(PriceSteps(per_year=12), futures, "large", 60 / MONTH_DAYS):
+        behind = moments >= at[:, np.newaxis]
+        behind &= (at < 29 / MONTH_DAYS)[:, np.newaxis] == (moments < 29 / MONTH_DAYS)
+        walked *= np.where(behind, times[:, np.newaxis], 1.0)
+    months = np.stack([walked[:, :29_000].mean(axis=1), walked[:, 29_000:].mean(axis=1)], axis=1)
+    assert found == pytest.approx(months, rel=2e-3)
 
 
 def test_a_book_that_says_nothing_of_the_months_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sim.routing.plan import Cause
 from sim.study.spend.futures import Futures, shifted
 from sim.study.spend.purchases import Bought
 from sim.study.spend.quotes import Quotes, level_quotes
+from sim.study.spend.scenarios import price_factors
 
 _NANO_PER_USD = 1e9
 _HOUR_S = 3600.0
@@ -64,10 +65,11 @@ def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spendi
     models = len(fleet)
     units = (requests @ meters).reshape(draws, spans, models, len(Cause), len(METERS))
     units *= futures.tokens[:, quotes.month, np.newaxis, np.newaxis, :]
-    calls = units * quotes.usd[np.newaxis, :, :, np.newaxis, :]
+    usd = quotes.usd[np.newaxis] * price_factors(futures)[:, quotes.month, :, np.newaxis]
+    calls = units * usd[:, :, :, np.newaxis, :]
     in_steps = requests @ steps
     replicas = _replicas(futures, weight @ bought.replicas / weight.sum(axis=1, keepdims=True), fleet)
-    per_unit = _per_unit(futures, quotes)
+    per_unit = _per_unit(usd * futures.tokens[:, quotes.month, np.newaxis, :])
     by_cell = _by_month(quotes, requests * _mean_costs(per_unit, meters, steps, models))
     total = by_cell.sum(axis=2) + replicas.sum(axis=2)
     calls, in_steps = _by_month(quotes, calls), _by_month(quotes, in_steps)
@@ -95,10 +97,9 @@ def _by_month(quotes: Quotes, values: Floats) -> Floats:
     return summed
 
 
-def _per_unit(futures: Futures, quotes: Quotes) -> Floats:
+def _per_unit(usd: Floats) -> Floats:
     """Give USD of one unit as bought at the start, steps last, float64[draws, spans, models * meters + 1]."""
-    scaled = quotes.usd[np.newaxis] * futures.tokens[:, quotes.month, np.newaxis, :]
-    flat = scaled.reshape(*scaled.shape[:2], -1)
+    flat = usd.reshape(*usd.shape[:2], -1)
     return np.concatenate([flat, np.ones((*flat.shape[:2], 1))], axis=2)
 
 

@@ -19,7 +19,7 @@ from sim.study.spend.purchases import Basis
 from sim.study.spend.quotes import Quotes
 from sim.workload.traffic import MONTH_DAYS, Month, day_weights, drawn_rate, elapsed_months, months_from
 
-FACTORS: Final = ("growth", "day to day", "mix", "tokens", "escalation", "simulation")
+FACTORS: Final = ("growth", "day to day", "mix", "tokens", "escalation", "prices", "simulation")
 """What is not known about a future and is drawn, in the order in which it is told."""
 
 _Z90: Final = 1.2815515655446004

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -11,15 +11,21 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from sim.columns import Floats, Ints
+from sim.experiment.forecast_prices_spec import Adoption, day_of
 from sim.fleet import Model
 from sim.fleet.instants import show_instant
+from sim.fleet.prices import RateCard
 from sim.fleet.rate_card import STANDARD, RateBook, Tariff
 from sim.workload.traffic import Month
 
 _FEMTO_PER_USD = 1e15
+_TICK = dt.timedelta(microseconds=1)
 
 Row = tuple[int, int, int, int]
 """Femto-dollars per unit of each meter: a call, an uncached, a cached and an output token."""
+
+Era = tuple[dt.datetime, dt.datetime, RateCard]
+"""The card of a model from an instant until another."""
 
 Stretch = tuple[dt.datetime, dt.datetime, Row]
 """A price of a model from an instant until another."""
@@ -57,7 +63,7 @@ class Quotes:
 
 def level_quotes(fleet: Sequence[Model], months: Sequence[Month]) -> Quotes:
     """Give the prices of the fleet, which hold all the time."""
-    usd = np.array([_of_fleet(model) for model in fleet], dtype=np.float64) / _FEMTO_PER_USD
+    usd = np.array([_of_card(model.price) for model in fleet], dtype=np.float64) / _FEMTO_PER_USD
     return Quotes(
         month=np.arange(len(months)),
         share=tuple(np.ones(len(month.days)) for month in months),
@@ -65,17 +71,24 @@ def level_quotes(fleet: Sequence[Model], months: Sequence[Month]) -> Quotes:
     )
 
 
-def dated_quotes(fleet: dict[str, Model], book: RateBook, months: Sequence[Month], time_zone: str) -> Quotes:
-    """Give the prices of the fleet, those by name at every instant of the months as the book has them.
+def dated_quotes(
+    fleet: Mapping[str, Model],
+    book: RateBook | None,
+    months: Sequence[Month],
+    time_zone: str,
+    adopted: Sequence[Adoption] = (),
+) -> Quotes:
+    """Give the prices of the fleet and of what takes its place, those by name at every instant as the book has them.
 
     ValueError where the book does not say: after a retirement without successor, or past the end of its prices.
     """
     zone = ZoneInfo(time_zone)
     begins = [[_midnight(day, zone) for day in _days_and_next(month)] for month in months]
     start, end = begins[0][0], begins[-1][-1]
-    by_model = [list(_stretches(model, book, start, end)) for model in fleet.values()]
+    eras = {name: _eras(name, model, adopted, (start, end, zone)) for name, model in fleet.items()}
+    by_model = [[stretch for era in eras[name] for stretch in _stretches(era, book)] for name in fleet]
     spans = [span for number, days in enumerate(begins) for span in _spans(number, days, by_model)]
-    changes = [change for name, model in fleet.items() for change in _changes(name, model, book, (start, end))]
+    changes = [change for name in fleet for change in _changes(name, eras[name], book)]
     return Quotes(
         month=np.array([month for month, _, _ in spans]),
         share=tuple(share for _, share, _ in spans),
@@ -84,8 +97,20 @@ def dated_quotes(fleet: dict[str, Model], book: RateBook, months: Sequence[Month
     )
 
 
-def _of_fleet(model: Model) -> Row:
-    one = model.price.rates()
+def _eras(
+    name: str, model: Model, adopted: Sequence[Adoption], within: tuple[dt.datetime, dt.datetime, ZoneInfo]
+) -> list[Era]:
+    """Give the cards of a model one after the other: its own, then those of the models that take its place."""
+    start, end, zone = within
+    taken_up = [(_midnight(day_of(one), zone), one.price) for one in adopted if one.model == name]
+    taken_up.sort(key=lambda pair: pair[0])
+    cards = [(start, model.price), *taken_up]
+    ends = [begin for begin, _ in cards[1:]] + [end]
+    return [(begin, until, card) for (begin, card), until in zip(cards, ends, strict=True) if begin < until]
+
+
+def _of_card(card: RateCard) -> Row:
+    one = card.rates()
     return one.call_femto, one.uncached_femto, one.cached_femto, one.output_femto
 
 
@@ -103,12 +128,12 @@ def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
 
 
-def _stretches(model: Model, book: RateBook, start: dt.datetime, end: dt.datetime) -> Iterator[Stretch]:
-    name, service = model.price.model, model.price.service or STANDARD
-    if name is None:
-        yield start, end, _of_fleet(model)
+def _stretches(era: Era, book: RateBook | None) -> Iterator[Stretch]:
+    start, end, card = era
+    if card.model is None or book is None:
+        yield start, end, _of_card(card)
         return
-    for period in book.periods(name, start, end, service=service):
+    for period in book.periods(card.model, start, end, service=card.service or STANDARD):
         yield period.start, period.end, _of_tariff(period.tariff)
 
 
@@ -128,14 +153,29 @@ def _spans(
     yield from ((number, share, rows) for rows, share in found.items())
 
 
-def _changes(name: str, model: Model, book: RateBook, within: tuple[dt.datetime, dt.datetime]) -> Iterator[PriceChange]:
+def _changes(name: str, eras: Sequence[Era], book: RateBook | None) -> Iterator[PriceChange]:
     """Yield the dated changes of a price; hours of the day are none."""
-    asked, service = model.price.model, model.price.service or STANDARD
-    if asked is None:
-        return
-    step = dt.timedelta(microseconds=1)
-    for at in book.dated_changes(asked, *within):
-        before, after = (book.tariff_at(asked, one, service=service) for one in (at - step, at))
-        if _of_tariff(before) != _of_tariff(after) or book.answering(asked, at) != book.answering(asked, at - step):
-            prices = ((one.input_mtok, one.output_mtok) for one in (before, after))
-            yield PriceChange(show_instant(at), name, book.answering(asked, at), *prices)
+    for era, following in pairwise([*eras, None]):
+        if era is not None:
+            yield from _within(name, era, book)
+        if era is not None and following is not None:
+            at = following[0]
+            (_, before), (answering, after) = _price(era, book, at - _TICK), _price(following, book, at)
+            yield PriceChange(show_instant(at), name, answering, before, after)
+
+
+def _within(name: str, era: Era, book: RateBook | None) -> Iterator[PriceChange]:
+    start, end, card = era
+    for at in book.dated_changes(card.model, start, end) if book is not None and card.model is not None else ():
+        was, now = _price(era, book, at - _TICK), _price(era, book, at)
+        if was != now:
+            yield PriceChange(show_instant(at), name, now[0], was[1], now[1])
+
+
+def _price(era: Era, book: RateBook | None, at: dt.datetime) -> tuple[str, tuple[float, float]]:
+    """Give what answers at an instant, and USD per million input and output tokens."""
+    card = era[2]
+    if book is None or card.model is None:
+        return "", (card.input_mtok, card.output_mtok)
+    tariff = book.tariff_at(card.model, at, service=card.service or STANDARD)
+    return book.answering(card.model, at), (tariff.input_mtok, tariff.output_mtok)

@@ -236,7 +236,7 @@ def test_commands_run(line: str, folder: Path) -> None:
             write_files(folder, page)
     short = ["--set", f"run.duration={_PLAYED.get(verb, '')}", "--set", "run.warm_up=0s", "--workers", "1"]
     few = ["--replications", "2", "--quiet", "--engine", "reference"]
-    small = [*short, *few] if verb in _PLAYED else ["--requests", "20000", *few] if verb == "plan" else []
+    small = [*short, *few] if verb in _PLAYED else ["--requests", "5000", *few] if verb == "plan" else []
     if verb == "drift":
         months = [] if "--diagnose" in arguments else ["--set", "drift.months=1"]
         small = ["--set", "drift.thin=1000" if months else "drift.thin=20", *months, "--workers", "1", *few]

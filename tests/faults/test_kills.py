@@ -42,9 +42,11 @@ def end(child):
 
 root, shares, arguments = Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3:]
 cli.main([*arguments, "--results", str(root / "warm")], standalone_mode=False)  # what is imported late is imported once
-begin_s = time.monotonic()
-codes = [end(begin("undisturbed"))]
-whole_s = time.monotonic() - begin_s
+codes, whole_s = [], 1e9
+for number in range(2):  # the shorter of two: whoever else uses the machine makes a run seem long
+    begin_s = time.monotonic()
+    codes.append(end(begin(f"undisturbed{number}")))
+    whole_s = min(whole_s, time.monotonic() - begin_s)
 for share in shares:
     child = begin(str(share))
     time.sleep(share * whole_s)
@@ -104,8 +106,8 @@ def test_a_killed_run_leaves_no_half_result(tmp_path: Path, summary: str) -> Non
     arguments = run_of(experiment(tmp_path), tmp_path)
     words = [sys.executable, "-c", RUNNER, str(tmp_path), json.dumps(SHARES), *arguments]
     done = subprocess.run(words, check=True, capture_output=True, text=True, env=environment(OPENBLAS_NUM_THREADS="1"))
-    undisturbed, *codes = json.loads(done.stdout.splitlines()[-1])
-    assert undisturbed == 0
+    first, second, *codes = json.loads(done.stdout.splitlines()[-1])
+    assert (first, second) == (0, 0)
     assert set(codes) <= {0, -9}
     assert codes.count(-9) > len(codes) // 2
     for share in SHARES:
@@ -114,7 +116,7 @@ def test_a_killed_run_leaves_no_half_result(tmp_path: Path, summary: str) -> Non
         assert invoke(*run_of(tmp_path / "tiny.yaml", results, "--json", requests=False)).out == summary
         (result,) = results_in(results)
         assert store.verify(result) == []
-        assert [path.name for path in result.parent.iterdir()] == [result.name]
+        assert [path.name for path in result.parent.iterdir() if not path.name.endswith(".finished")] == [result.name]
 
 
 @pytest.mark.parametrize("before", ["nothing", "older"])
@@ -129,7 +131,7 @@ def test_a_kill_at_any_system_call_leaves_old_new_or_nothing(tmp_path: Path, bef
     for number in range(0, deaths, 4):
         result = store.write(again, tmp_path / str(number))
         assert store.verify(result) == []
-        assert [path.name for path in result.parent.iterdir()] == [result.name]
+        assert [path.name for path in result.parent.iterdir() if not path.name.endswith(".finished")] == [result.name]
 
 
 def test_two_runs_at_once_never_break_a_result(tmp_path: Path, summary: str) -> None:
@@ -171,4 +173,4 @@ def test_a_killed_writer_is_told_apart_from_a_running_one(tmp_path: Path) -> Non
     (result,) = results_in(tmp_path / "results")
     result.with_name(f".{result.name}.lock").write_text(f"{os.getpid()}\n", encoding="utf-8")
     assert invoke(*arguments).code == 0
-    assert [path.name for path in result.parent.iterdir()] == [result.name]
+    assert [path.name for path in result.parent.iterdir() if not path.name.endswith(".finished")] == [result.name]

@@ -82,7 +82,7 @@ def scaled(draw: st.DrawFn, slots: list[int], most: list[int]) -> dict[str, Any]
 
 @on_every_engine
 @given(plan=batched(), data=st.data())
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_agrees_with_the_naive_twin_however_it_is_cut(engine: str, plan: Itinerary, data: st.DataObject) -> None:
     """If stations serve in batches, log and usage are what the rules, taken literally, give, whole or in parts."""
     loop = ConditionedLoop(plan)

@@ -82,18 +82,26 @@ def _named(asked: Forecast) -> Iterator[tuple[str, Place, str]]:
         for place, segment in enumerate(launch.segments):
             yield "segment", (*traffic, "launches", number, "segments", place), segment
     yield from _items("task class", ("forecast", "drift", "hard_tasks"), asked.drift.hard_tasks)
-    if asked.prices is not None:
-        above: Place = ("forecast", "prices")
-        for law in ("steps", "decline"):
-            yield from _items("model", (*above, law, "models"), getattr(getattr(asked.prices, law), "models", ()))
-        for number, one in enumerate(asked.prices.adopt):
-            yield "model", (*above, "adopt", number, "model"), one.model
+    yield from _named_by_prices(asked)
     for name, budget in asked.budgets.items():
         yield from _items("pattern", ("forecast", "budgets", name, "patterns"), budget.patterns)
     for name, project in asked.projects.items():
         yield "pattern", ("forecast", "projects", name, "pattern"), project.pattern
         if project.instead_of is not None:
             yield "pattern", ("forecast", "projects", name, "instead_of"), project.instead_of
+
+
+def _named_by_prices(asked: Forecast) -> Iterator[tuple[str, Place, str]]:
+    """Yield the names below prices and commitments."""
+    if asked.prices is not None:
+        above: Place = ("forecast", "prices")
+        for law in ("steps", "decline"):
+            yield from _items("model", (*above, law, "models"), getattr(getattr(asked.prices, law), "models", ()))
+        for number, one in enumerate(asked.prices.adopt):
+            yield "model", (*above, "adopt", number, "model"), one.model
+    for name, commitment in asked.commitments.items():
+        yield from _items("model", ("forecast", "commitments", name, "models"), commitment.models)
+        yield from _items("pattern", ("forecast", "commitments", name, "patterns"), commitment.patterns)
 
 
 def _items(what: str, place: Place, names: Sequence[str]) -> Iterator[tuple[str, Place, str]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sim.experiment.commitment_spec import Commitment
 from sim.experiment.forecast_prices_spec import SpendPrices
 from sim.routing.patterns.pattern import PatternName
 from sim.schema import Spec
@@ -149,6 +150,8 @@ class Forecast(Spec):
     """How prices develop beyond what the fleet and its book say."""
     budgets: dict[PatternName, SpendBudget] = Field(default_factory=dict)
     """Lines that monthly spend should stay below, by name."""
+    commitments: dict[PatternName, Commitment] = Field(default_factory=dict)
+    """Purchases ahead, of which is asked from where on they pay, by name; they change no bill of a pattern."""
     projects: dict[PatternName, Project] = Field(default_factory=dict)
     """Projects of which the month is asked for in which they have paid for themselves, by name."""
 

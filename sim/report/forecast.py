@@ -23,7 +23,14 @@ from sim.report.tables import grid_lines
 from sim.report.terminal import Encodable, remarks
 
 if TYPE_CHECKING:
-    from sim.study.spend.answers import BudgetAnswer, PatternForecast, ProjectAnswer, Range, SpendForecast
+    from sim.study.spend.answers import (
+        BudgetAnswer,
+        CommitmentAnswer,
+        PatternForecast,
+        ProjectAnswer,
+        Range,
+        SpendForecast,
+    )
 
 SCHEMA = 1
 """Version of the layout of the JSON."""
@@ -55,6 +62,8 @@ def grids(found: SpendForecast) -> list[Grid]:
     tables.append(_unit_costs(found))
     tables.append(_parts("By model, all months", patterns, "models"))
     tables.append(_parts("By cause, all months", patterns, "causes"))
+    if found.commitments:
+        tables.append(_commitments(found))
     if found.price_changes:
         tables.append(_price_changes(found))
     drivers = list(dict.fromkeys(name for pattern in patterns for name in pattern.drivers))
@@ -125,7 +134,43 @@ def in_words(found: SpendForecast) -> list[str]:
         if top:
             words += f"; to know it better, measure {top} first ({_percent(pattern.drivers[top])} of the variance)"
         lines.append(f"{words}.")
-    return [*lines, *map(_budget_words, found.budgets), *(_project_words(one, found.level) for one in found.projects)]
+    lines += map(_budget_words, found.budgets)
+    lines += (_project_words(one, found.level) for one in found.projects)
+    return [*lines, *(_commitment_words(one, found.level) for one in found.commitments)]
+
+
+def _commitments(found: SpendForecast) -> Grid:
+    """Show where each purchase ahead begins to pay, and how likely it does."""
+    names = list(found.commitments[0].pays)
+    ends = tuple(dict.fromkeys((names[0], names[-1])))
+    headings = ["pays from,\na month", "pays from,\nused", *(f"used\n{month}" for month in ends)]
+    headings += [*(f"pays\n{month}" for month in ends), "pays\nin all", "saving"]
+    rows = []
+    for one in found.commitments:
+        at, share = one.break_even_usd, one.break_even_utilisation
+        cells = [Written(ABSENT if at is None else money(at)), Written(ABSENT if share is None else _percent(share))]
+        cells += [Written(_percent(of[month])) for of in (one.utilisation, one.pays) for month in ends]
+        cells += [Written(_percent(one.pays_in_all)), usd_cell(one.saving, found.level)]
+        rows.append(Row((one.commitment, one.pattern), tuple(cells)))
+    return Grid("Bought ahead, against paying by use", ("commitment", "pattern"), tuple(headings), rows)
+
+
+def _commitment_words(answer: CommitmentAnswer, level: float) -> str:
+    name = f"Commitment {answer.commitment} of {money(answer.usd_per_month)} a month under {answer.pattern}"
+    if answer.break_even_usd is None or answer.break_even_utilisation is None:
+        return f"{name}: no use makes it pay; all that it can serve would cost less by use."
+    when = (
+        f"in half of the futures or more it does so from {answer.from_month} on"
+        if answer.from_month
+        else "in half of the futures or more it does not in the last month"
+    )
+    last = list(answer.by_use)[-1]
+    return (
+        f"{name}: pays where its calls would cost {money(answer.break_even_usd)} by use, "
+        f"{_percent(answer.break_even_utilisation)} of what is bought (in {last} they cost "
+        f"{money(answer.by_use[last])} in the mean); {when}. Over all months it pays with a probability of "
+        f"{_percent(answer.pays_in_all)}, saving {usd_cell(answer.saving, level)}."
+    )
 
 
 def _budget_words(answer: BudgetAnswer) -> str:

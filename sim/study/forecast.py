@@ -19,6 +19,7 @@ from sim.outcome.bill import METERS
 from sim.routing.plan import Cause
 from sim.study.spend.answers import (
     BudgetAnswer,
+    CommitmentAnswer,
     MonthSpend,
     PatternForecast,
     ProjectAnswer,
@@ -27,7 +28,8 @@ from sim.study.spend.answers import (
     paid_back,
     ranged,
 )
-from sim.study.spend.costs import Spending, spending, totals
+from sim.study.spend.commitments import committed
+from sim.study.spend.costs import Spending, by_use, spending, totals
 from sim.study.spend.futures import FACTORS, Futures
 from sim.study.spend.purchases import Basis, play
 from sim.study.spend.quotes import Quotes, dated_quotes
@@ -135,6 +137,7 @@ class _Study:
             patterns={name: self._pattern(name) for name in self._spent},
             budgets=tuple(self._budgets()),
             projects=tuple(self._projects()),
+            commitments=tuple(self._commitments()),
             price_changes=() if self._quotes is None else self._quotes.changes,
             notes=tuple(self._notes()),
         )
@@ -204,6 +207,20 @@ class _Study:
         for name, budget in self._asked.budgets.items():
             for pattern in budget.patterns or self._seen:
                 yield crossed((name, budget.usd_per_month), pattern, self._seen[pattern], self._names)
+
+    def _commitments(self) -> Iterator[CommitmentAnswer]:
+        """Hold what is bought ahead against what its calls cost by use, chance of requests included."""
+        within = (self._futures.months, self._asked.level)
+        for name, asked in self._asked.commitments.items():
+            rows = [self._basis.models.index(model) for model in asked.models]
+            for pattern in asked.patterns or self._seen:
+                usd, units = by_use(self._futures, self._basis.bought[pattern], self._fleet)
+                total, seen = self._spent[pattern].total, self._seen[pattern]
+                luck = np.divide(seen, total, out=np.ones_like(seen), where=total > 0)
+                paid = usd[:, :, rows].sum(axis=2) * luck
+                if paid.any():
+                    use = (paid, units[:, :, rows].sum(axis=2) * luck[..., np.newaxis])
+                    yield committed(name, asked, pattern, use, within)
 
     def _projects(self) -> Iterator[ProjectAnswer]:
         for name, project in self._asked.projects.items():

@@ -95,3 +95,25 @@ def test_two_laws_for_one_price_and_models_that_are_none_are_refused() -> None:
         assert answer.code == 2
         assert message in answer.err
         assert "asked.yaml:" in answer.err
+
+
+def test_purchases_ahead_are_held_against_paying_by_use() -> None:
+    """A commitment has a row, a sentence and its numbers in JSON; one of models that are none is refused."""
+    dear = "{models: [large], usd_per_month: 9e6, discount: 25%}"
+    thin = "{models: [large], usd_per_month: 1000, throughput: {tokens_per_minute: 10, usable: 50%}}"
+    text = f"{{start: 2027-01, months: 2, draws: 60, commitments: {{dear: {dear}, thin: {thin}}}}}"
+    answer = invoke("forecast", asking(text), *QUICK, "-o", "spend.json")
+    assert (answer.code, answer.err) == (0, "")
+    assert "Commitment dear of $9,000,000 a month under frontier-only: pays where its calls would cost" in answer.out
+    assert "Commitment thin of $1,000 a month under frontier-only: no use makes it pay" in " ".join(answer.out.split())
+    told = json.loads(Path("spend.json").read_text(encoding="utf-8"))["commitments"]
+    assert [(one["commitment"], one["pattern"], one["pays_in_all"]) for one in told[:2]] == [
+        ("dear", "frontier-only", 0.0),
+        ("dear", "cascade", 0.0),
+    ]
+    assert all(0 <= share <= 1 for one in told for share in one["utilisation"].values())
+    bad = "{start: 2027-01, commitments: {a: {models: [huge], usd_per_month: 5, discount: 5%, patterns: [never]}}}"
+    answer = invoke("forecast", asking(bad))
+    assert answer.code == 2
+    assert "there is no model 'huge'" in answer.err
+    assert "there is no pattern 'never'" in answer.err

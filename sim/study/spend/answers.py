@@ -83,6 +83,30 @@ class ProjectAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitmentAnswer:
+    """A commitment and a pattern. It pays in a month whose calls would cost more by use than with it.
+
+    `break_even_usd` is the monthly cost by use from which it pays, `break_even_utilisation` the share of what is bought
+    that is then used; None where no use makes it pay: what it covers is worth less than it costs. By month, in the mean
+    over futures: `by_use` in USD, `utilisation`, and the probability that it `pays`; `pays_in_all` is that over all
+    months together, and `saving` what it saves in them. `from_month`: it pays in half of the futures or more in every
+    month from then on; None: not in the last one.
+    """
+
+    commitment: str
+    pattern: str
+    usd_per_month: float
+    break_even_usd: float | None
+    break_even_utilisation: float | None
+    by_use: Mapping[str, float]
+    utilisation: Mapping[str, float]
+    pays: Mapping[str, float]
+    pays_in_all: float
+    saving: Range
+    from_month: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SpendForecast:
     """What `tiercast forecast` answers."""
 
@@ -98,6 +122,7 @@ class SpendForecast:
     patterns: Mapping[str, PatternForecast]
     budgets: tuple[BudgetAnswer, ...] = ()
     projects: tuple[ProjectAnswer, ...] = ()
+    commitments: tuple[CommitmentAnswer, ...] = ()
     price_changes: tuple[PriceChange, ...] = ()
     notes: tuple[str, ...] = field(default=())
 

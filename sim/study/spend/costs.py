@@ -51,8 +51,20 @@ def cells(futures: Futures, quotes: Quotes, weight: Floats, bought: Bought) -> F
     return both.reshape(len(weight), len(month), -1)
 
 
-def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spending:
-    """Give what a pattern costs in every future."""
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What is bought in each span and future: `units[draws, spans, models, causes, meters]` at `usd` each."""
+
+    quotes: Quotes
+    weight: Floats
+    requests: Floats
+    meters: Floats
+    each: Floats
+    units: Floats
+    usd: Floats
+
+
+def _use(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> _Use:
     quotes = futures.quotes or level_quotes(fleet, futures.months)
     weight = futures.resampled(len(bought.count))
     requests = cells(futures, quotes, weight, bought)
@@ -61,11 +73,27 @@ def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spendi
     each = np.divide(1.0, count, out=np.zeros_like(count), where=count > 0)
     flat = bought.meters.reshape(len(bought.meters), -1)
     meters = (weight @ flat).reshape(draws, size, -1) * each[..., np.newaxis]
-    steps = (weight @ bought.steps.reshape(len(bought.steps), -1)).reshape(draws, size, -1) * each[..., np.newaxis]
-    models = len(fleet)
-    units = (requests @ meters).reshape(draws, spans, models, len(Cause), len(METERS))
+    units = (requests @ meters).reshape(draws, spans, len(fleet), len(Cause), len(METERS))
     units *= futures.tokens[:, quotes.month, np.newaxis, np.newaxis, :]
     usd = quotes.usd[np.newaxis] * price_factors(futures)[:, quotes.month, :, np.newaxis]
+    return _Use(quotes, weight, requests, meters, each, units, usd)
+
+
+def by_use(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> tuple[Floats, Floats]:
+    """Give what calls cost and use: USD float64[draws, months, models], and float64[draws, months, models, meters]."""
+    use = _use(futures, bought, fleet)
+    units = use.units.sum(axis=3)
+    return _by_month(use.quotes, (units * use.usd).sum(axis=3)), _by_month(use.quotes, units)
+
+
+def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spending:
+    """Give what a pattern costs in every future."""
+    use = _use(futures, bought, fleet)
+    quotes, weight, requests, meters, units, usd = use.quotes, use.weight, use.requests, use.meters, use.units, use.usd
+    draws, _, size = requests.shape
+    models = len(fleet)
+    bought_steps = (weight @ bought.steps.reshape(len(bought.steps), -1)).reshape(draws, size, -1)
+    steps = bought_steps * use.each[..., np.newaxis]
     calls = units * usd[:, :, :, np.newaxis, :]
     in_steps = requests @ steps
     replicas = _replicas(futures, weight @ bought.replicas / weight.sum(axis=1, keepdims=True), fleet)

@@ -87,11 +87,21 @@ def _studied(experiment: Experiment, engine: str, progress: Callable[[float, int
 
 
 def quotes_of(experiment: Experiment, models: Sequence[str]) -> Quotes | None:
-    """Give the dated prices of the months; None where none has a date."""
+    """Give the dated prices of the months; None where none has a date.
+
+    InvalidInput where prices by name have lost their book, as in a baseline: its numbers are those of one day.
+    """
     asked, book = experiment.spec.forecast, book_of(experiment)
     fleet = {name: experiment.spec.fleet[name] for name in models}
     adopted = [] if asked is None or asked.prices is None else asked.prices.adopt
-    by_name = book is not None and any(model.price.model is not None for model in fleet.values())
+    cards = {f"fleet.{name}.price": model.price for name, model in fleet.items()}
+    cards |= {f"forecast.prices.adopt.{number}.price": one.price for number, one in enumerate(adopted)}
+    named = [place for place, card in cards.items() if card.model is not None]
+    if named and book is None:
+        message = "is a price by name, and the book of it is not there: a baseline keeps the numbers of one day"
+        hint = "forecast the experiment file, or a revision of it"
+        raise InvalidInput([Issue(message, experiment.document.file, path=place, hint=hint) for place in named])
+    by_name = any(model.price.model is not None for model in fleet.values())
     if asked is None or not (by_name or adopted):
         return None
     zone = asked.traffic.time_zone

@@ -13,7 +13,7 @@ import yaml
 import sim
 from sim.errors import InvalidInput
 from sim.experiment.forecast_prices_spec import PriceSteps
-from sim.experiment.resolve import from_mapping
+from sim.experiment.resolve import from_mapping, from_resolved
 from sim.study.forecast import forecast, quotes_of
 from sim.study.spend.costs import spending
 from sim.study.spend.futures import Futures
@@ -197,3 +197,13 @@ def test_changes_are_told_with_what_answers_from_then_on(tmp_path: Path) -> None
         ("2028-03-26T01:00:00Z", "large", "next", (3.0, 12.0), (1.0, 4.0)),
     ]
     assert any(note.startswith("large: prices are those of prices.yaml on each day") for note in found.notes)
+
+
+def test_a_baseline_without_its_book_is_not_forecast_at_the_prices_of_one_day(tmp_path: Path) -> None:
+    """Numbers that a book had on one day are none for the months that follow."""
+    known = experiment(tmp_path, "dear")
+    kept = from_resolved(known.simulated, {}, tmp_path / "base.json").set("forecast.start=2028-02")
+    assert kept.spec.fleet["large"].price == known.spec.fleet["large"].price
+    assert kept.hash == known.hash
+    with pytest.raises(InvalidInput, match="the book of it is not there"):
+        forecast(kept, "reference")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -145,8 +146,9 @@ def _spans(
     cuts = {start, end, *(one[0] for stretches in by_model for one in stretches if start < one[0] < end)}
     found: dict[tuple[Row, ...], Floats] = {}
     lengths = np.diff([day.timestamp() for day in days])
+    starts = [[one[0] for one in stretches] for stretches in by_model]
     for begin, until in pairwise(sorted(cuts)):
-        rows = tuple(next(one[2] for one in stretches if one[0] <= begin < one[1]) for stretches in by_model)
+        rows = tuple(stretches[bisect_right(at, begin) - 1][2] for at, stretches in zip(starts, by_model, strict=True))
         inside = [min(until, after) - max(begin, day) for day, after in pairwise(days)]
         seconds = np.array([max(one.total_seconds(), 0.0) for one in inside])
         found[rows] = found.get(rows, np.zeros(len(lengths))) + seconds / lengths

@@ -16,6 +16,7 @@ from sim.experiment.issues import issues_from_validation
 from sim.experiment.overrides import replaced
 from sim.experiment.rate_books import read_marked_book
 from sim.fleet.instants import Instant, parse_instant
+from sim.fleet.prices import RateCard
 from sim.fleet.rate_card import STANDARD
 from sim.schema import Spec
 from sim.workload.traces.opening import A_URL, is_url
@@ -43,7 +44,8 @@ class BookedPrices(Spec):
 def with_prices(document: Document, folders: Mapping[str, Path], *, again: bool = False) -> Document:
     """Put numbers where a price names a model of the book. InvalidInput with every name that leads nowhere.
 
-    `again` fills in what was filled in before too; else numbers that stand beside a name are refused.
+    `again` fills in anew what was filled in before; else numbers beside a name must be those of the book, as they are
+    in a resolved experiment.
     """
     places = list(_named(document.data))
     written = document.data.get(_KEY) if isinstance(document.data, dict) else None
@@ -66,14 +68,15 @@ def with_prices(document: Document, folders: Mapping[str, Path], *, again: bool 
     filled, issues = document, list[Issue]()
     for place in places:
         asked = _asked(document.data, place)
-        if not again and set(asked) - _NAMED:
-            issues.append(_issue(document, place, "names a model, and states prices too", "leave one of them out"))
-            continue
         name, service = asked["model"], asked.get("service", STANDARD)
         try:
             card, _ = book.card_at(name, _date(document.data, place, at), service=service)
         except ValueError as error:
             issues.append(_issue(document, place, str(error), _near(name, book)))
+            continue
+        if not again and set(asked) - _NAMED and not _says(asked, card):
+            message = f"names {name}, and states other prices than the book has"
+            issues.append(_issue(document, place, message, "leave one of them out"))
             continue
         numbers = card.model_dump(exclude_unset=True)
         marks = {(*place, key): inside.mark(("models", name)) for key in numbers}
@@ -142,6 +145,14 @@ def _asked(data: Any, place: Place) -> dict[str, Any]:
     for part in place:
         data = data[part]
     return {"model": data} if isinstance(data, str) else data
+
+
+def _says(asked: Mapping[str, Any], card: RateCard) -> bool:
+    """Tell whether the numbers beside a name are those of the book."""
+    try:
+        return RateCard.model_validate(asked).rates() == card.rates()
+    except ValidationError:
+        return False
 
 
 def _book(document: Document, folders: Mapping[str, Path], written: str) -> tuple[RateBook, Document]:

@@ -51,6 +51,12 @@ def test_a_price_by_name_is_that_of_the_book_at_its_date(by_name: Path) -> None:
     assert "large: left out of maker/large: prices above 200,000 input tokens" in told.out + told.err
 
 
+def test_a_resolved_experiment_reads_back(by_name: Path) -> None:
+    """Numbers beside a name are let pass where they are those of the book."""
+    known = sim.load(by_name)
+    assert sim.from_mapping(known.resolved, by_name.parent).hash == known.hash
+
+
 def test_a_book_that_changes_elsewhere_changes_no_experiment(by_name: Path) -> None:
     """The content hash is of the numbers that are paid, not of the book."""
     before = sim.load(by_name).hash
@@ -69,7 +75,12 @@ def test_a_book_that_changes_elsewhere_changes_no_experiment(by_name: Path) -> N
         ),
         (("maker/large", "large"), "21:12", "'large' is no model of this book", "near ones: maker/large"),
         (("maker/large", "{model: maker/small, service: flex}"), "21:12", "has no service 'flex'", ""),
-        (("maker/large", "{model: maker/large, input_mtok: 3}"), "21:12", "names a model, and states prices too", ""),
+        (
+            ("maker/large", "{model: maker/large, input_mtok: 3}"),
+            "21:12",
+            "names maker/large, and states other prices",
+            "",
+        ),
         (("maker/large", "{input_mtok: 3, service: batch}"), "1:12", "no price names a model of it", ""),
         ((CARD, ""), "20:12", "a price by name needs a rate_card", "rate_card: {book: prices.yaml"),
         (("on: 2026-12-01", "on: soon"), "1:36", "soon is no date", ""),

@@ -99,12 +99,15 @@ def start_up(rounds: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         small = ("run", quickstart, "--replications", "2", "--quiet", "--results", folder)
         larger = ("run", support_chat, "--set", "run.duration=934s", "--quiet", "--results", folder)
+        checked = ("check", support_chat, "--quiet", "--results", folder)
         commands = {"python -c pass": ("-c", "pass"), "--help": ("-m", "sim", "--help")}
         commands |= {
             "validate": ("-m", "sim", "validate", quickstart),
             "run, 2 replications of 5 minutes, reference": ("-m", "sim", *small, "--engine", "reference"),
             "run, 2 replications of 5 minutes, compiled": ("-m", "sim", *small, "--engine", "compiled"),
             "run, 100,000 measured requests, 5 patterns, 20 replications": ("-m", "sim", *larger),
+            "check, support-chat with its baseline": ("-m", "sim", *checked, "--fresh"),
+            "check, nothing has changed": ("-m", "sim", *checked),
         }
         turns, spent = clocked({name: partial(python, *command) for name, command in commands.items()}, rounds)
     rows = [[name, spread(spent[name]), spread(turns[name])] for name in commands]

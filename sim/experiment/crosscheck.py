@@ -19,6 +19,7 @@ from sim.experiment.objectives import objective_issues
 from sim.experiment.priced import left_out
 from sim.experiment.segment_names import idle_orders, segment_issues
 from sim.experiment.spec import MOST_REQUESTS
+from sim.experiment.spend_limits import spend_limit_issues
 from sim.experiment.targets import target_issues
 from sim.routing.dependence import out_of_reach
 from sim.routing.patterns.cascade import Cascade
@@ -63,6 +64,7 @@ def cross_check(experiment: Experiment) -> list[Issue]:
         *threshold_issues(experiment),
         *target_issues(experiment),
         *objective_issues(experiment),
+        *spend_limit_issues(experiment),
         *forecast_issues(experiment),
         *drift_issues(experiment),
     ]

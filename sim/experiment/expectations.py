@@ -10,7 +10,8 @@ from sim.errors import Issue
 from sim.experiment.conditions import limit_in, parse_condition
 from sim.experiment.document import Mark, Place, did_you_mean, dotted
 from sim.experiment.judged import Level, Threshold
-from sim.experiment.selectors import BadSelector, Chosen, Selector, choose, parse_selector
+from sim.experiment.selectors import WINDOW, BadSelector, Chosen, Selector, choose, parse_selector
+from sim.experiment.spend_limits import is_of_spend
 from sim.experiment.windows import parse_window, windowed
 from sim.fleet import reached
 from sim.workload.arrivals.trace import TraceReplay
@@ -53,9 +54,11 @@ def threshold_issues(experiment: Experiment) -> list[Issue]:
 def _read(experiment: Experiment) -> Iterator[Expectation | Issue]:
     document = experiment.document
     for key, written in experiment.spec.thresholds.items():
+        if is_of_spend(key):
+            continue
         place: Place = (_KEY, key)
         try:
-            selector = parse_selector(key, windows=True)
+            selector = parse_selector(key, also=(WINDOW,))
             patterns = chosen_patterns(experiment, selector)
         except BadSelector as error:
             mark = document.key_mark(place)

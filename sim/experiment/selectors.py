@@ -19,7 +19,10 @@ from sim.outcome.catalogue import CATALOGUE, Better, Metric
 DIMENSIONS = ("route", "segment", "task", "model", "cause")
 """What a metric may be of, besides a pattern."""
 
-_SELECTORS = ("pattern", *DIMENSIONS, "window")
+WINDOW = "window"
+"""Selector of a part of the time, for those who can measure one."""
+
+_SELECTORS = ("pattern", *DIMENSIONS)
 _SELECTOR = re.compile(r"""\s*([A-Za-z_]+)\s*:\s*("[^"]*"|'[^']*'|[^,{}"']*?)\s*(?:,|$)""")
 _HEAD = re.compile(r"\s*([^{}\s]+)\s*(?:\{(.*)\})?\s*", re.DOTALL)
 _QUANTILE = re.compile(r"p\(\s*([0-9]+(?:\.[0-9]+)?)\s*\)")
@@ -66,8 +69,8 @@ class Chosen:
     window: str = ""
 
 
-def parse_selector(text: str, *, windows: bool = False) -> Selector:
-    """Read a metric with its selectors; those of time only where `windows` are measured. Raises BadSelector."""
+def parse_selector(text: str, *, also: tuple[str, ...] = ()) -> Selector:
+    """Read a metric with its selectors, and those that are known `also`. Raises BadSelector."""
     found = _HEAD.fullmatch(text)
     if found is None:
         raise BadSelector(f"{text!r} is no metric", "write for example latency{pattern:cascade}")
@@ -79,12 +82,10 @@ def parse_selector(text: str, *, windows: bool = False) -> Selector:
         if part is None or not part[2].strip("\"'"):
             raise BadSelector(f"{inside[at:]!r} is no selector", "write for example {pattern:cascade,segment:free}")
         name = part[1]
-        if name not in _SELECTORS:
-            raise BadSelector(
-                f"unknown selector {name!r}", did_you_mean(name, _SELECTORS) or f"selectors are {', '.join(_SELECTORS)}"
-            )
-        if name == "window" and not windows:
-            raise BadSelector("windows are for thresholds alone", "leave out window")
+        known = (*_SELECTORS, *also)
+        if name not in known:
+            told = "windows are for thresholds alone" if name == WINDOW else f"unknown selector {name!r}"
+            raise BadSelector(told, did_you_mean(name, known) or f"selectors are {', '.join(known)}")
         if name in where:
             raise BadSelector(f"the selector {name!r} is given twice")
         where[name] = part[2][1:-1] if part[2][0] in "\"'" else part[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ from sim.errors import InvalidInput, Issue
 from sim.experiment import store
 from sim.experiment.expectations import expectations
 from sim.experiment.objectives import goals
+from sim.experiment.spend_limits import spend_limits
 from sim.experiment.stopping import budget_of, looks, run_to_precision
 from sim.experiment.targets import tolerances
 from sim.study.baseline import Baseline, baseline_path, load_baseline, save_baseline
 from sim.study.objectives import objectives
 from sim.study.regression import regressions, simultaneous
+from sim.study.spend_limits import spend_findings
 from sim.study.thresholds import Unmatched, judged
 from sim.study.verdict import CheckResult, Finding, Verdict
 
@@ -42,8 +45,8 @@ def check(
 
     Raises InvalidInput if there is nothing to check, or nothing in the run that a promise is about.
     """
-    promises = _Promises(experiment, compare=not new_baseline)
-    if not (promises.expectations or promises.goals or promises.tolerances or new_baseline):
+    promises = _Promises(experiment, engine, compare=not new_baseline)
+    if not (promises.any or new_baseline):
         hint = "write thresholds: {latency: ['p(95)<4s']}"
         raise InvalidInput([Issue("there is nothing to check", file=experiment.document.file, hint=hint)])
     playing = experiment.playing(workers=workers, engine=engine, progress=progress, results=results)
@@ -101,18 +104,31 @@ class _Before:
 class _Promises:
     """What an experiment promises: limits, objectives, and no change for the worse against a baseline."""
 
-    def __init__(self, experiment: Experiment, *, compare: bool) -> None:
+    def __init__(self, experiment: Experiment, engine: str, *, compare: bool) -> None:
         self.experiment = experiment
         self.expectations = expectations(experiment)
         self.goals = goals(experiment)
+        self._spend = spend_limits(experiment)
+        self._engine = engine
         self.tolerances = tolerances(experiment) if compare else []
         self.baseline = load_baseline(baseline_path(experiment)) if self.tolerances else None
         self.before: _Before | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is promised."""
+        return bool(self.expectations or self.goals or self._spend or self.tolerances)
+
+    @cached_property
+    def _on_spend(self) -> list[Finding]:
+        """Verdicts on spend, which rest on a run of their own: more replications of the other one change nothing."""
+        return spend_findings(self.experiment, self._spend, self._engine)
 
     def judged(self, run: Run) -> list[Finding]:
         """Give all verdicts on a run. Raises InvalidInput for promises about nothing that the run has."""
         found: list[Finding | Unmatched | Issue] = list(judged(run.result, self.expectations, run.estimate))
         found += objectives(run, self.goals)
+        found += self._on_spend
         if self.before is not None:
             found += regressions(run, self.before.to(run.replications), self.tolerances, run.level)
         issues = [one.issue() if isinstance(one, Unmatched) else one for one in found if not isinstance(one, Finding)]
@@ -124,7 +140,7 @@ class _Promises:
         """Say which patterns are looked at where none is named, and how far a baseline can be compared."""
         experiment = self.experiment
         written = [one.place for one in self.expectations] + [one.place for one in self.tolerances]
-        written += [one.objective.metric for one in self.goals]
+        written += [one.objective.metric for one in self.goals] + [one.place for one in self._spend]
         added = len(experiment.line_up.patterns) - len(experiment.spec.patterns)
         if added and experiment.spec.patterns and not all("pattern" in place for place in written):
             names = ", ".join(pattern.name for pattern in experiment.line_up.patterns[:added])

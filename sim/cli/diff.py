@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import click
+from rich.console import Console
 
 from sim.cli.answer import Verb, say, say_json
 from sim.cli.outputs import output_option, writers
@@ -18,6 +21,8 @@ from sim.study.diff.diff import difference
 from sim.study.diff.pair import Asked
 from sim.study.diff.revisions import HEAD
 from sim.study.diff.spend import spend_difference
+
+Found = TypeVar("Found")
 
 
 @click.command("diff", cls=Verb)
@@ -83,31 +88,37 @@ def command(
     if after is None:
         before, after = (before, before) if overrides else (f"{HEAD}:{before}", before)
     asked = Asked(metrics, everything, overrides, seed, replications, workers, engine)
-    show = _show_spend if spend else _show
-    show((before, after), asked, outputs, as_json=as_json, quiet=quiet)
+    sides = before, after
+    if spend:
+        _show(sides, asked, outputs, _SPEND, as_json=as_json, quiet=quiet)
+    else:
+        _show(sides, asked, outputs, _METRICS, as_json=as_json, quiet=quiet)
 
 
-def _show(sides: tuple[str, str], asked: Asked, outputs: tuple[Path, ...], *, as_json: bool, quiet: bool) -> None:
-    """Compare metrics."""
-    wanted = writers(outputs, diff_writer_for)
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Found]):
+    """A kind of comparison: how it is made, and how its answer is told."""
+
+    compare: Callable[[str, str, Asked], Found]
+    writer_for: Callable[[Path], Callable[[Found], bytes]]
+    data: Callable[[Found], Mapping[str, Any]]
+    render: Callable[[Found, Console], None]
+
+
+_METRICS = _Kind(difference, diff_writer_for, diff_of, render_diff)
+_SPEND = _Kind(spend_difference, spend_diff_writer_for, spend_diff_of, render_spend_diff)
+
+
+def _show(
+    sides: tuple[str, str], asked: Asked, outputs: tuple[Path, ...], kind: _Kind[Found], *, as_json: bool, quiet: bool
+) -> None:
+    """Compare, and tell the answer."""
+    wanted = writers(outputs, kind.writer_for)
     with shown(sides[1], wanted=not quiet and not as_json) as report:
-        found = difference(*sides, replace(asked, progress=report))
+        found = kind.compare(*sides, replace(asked, progress=report))
     for path, write in wanted.items():
         replace_file(path, write(found))
     if as_json:
-        say_json(diff_of(found))
+        say_json(kind.data(found))
     else:
-        say(drawn(lambda console: render_diff(found, console)))
-
-
-def _show_spend(sides: tuple[str, str], asked: Asked, outputs: tuple[Path, ...], *, as_json: bool, quiet: bool) -> None:
-    """Compare forecasts."""
-    wanted = writers(outputs, spend_diff_writer_for)
-    with shown(sides[1], wanted=not quiet and not as_json) as report:
-        found = spend_difference(*sides, replace(asked, progress=report))
-    for path, write in wanted.items():
-        replace_file(path, write(found))
-    if as_json:
-        say_json(spend_diff_of(found))
-    else:
-        say(drawn(lambda console: render_spend_diff(found, console)))
+        say(drawn(lambda console: kind.render(found, console)))

@@ -61,6 +61,7 @@ def plan_json(found: RouterPlan) -> bytes:
             "requests": found.requests,
             "fresh_requests": found.fresh_requests,
             "replications": found.replications,
+            "fresh_seeds": _seeds(found),
             "recommendation": recommendation(found),
             "chosen": None if found.chosen is None else found.chosen.name,
             "alike": list(found.alike),
@@ -114,6 +115,12 @@ _OF_WATCH = (
     "headroom",
     "headroom_days",
 )
+
+
+def _seeds(found: RouterPlan) -> Mapping[str, Any] | None:
+    if found.fresh_seeds is None:
+        return None
+    return _plain(found.fresh_seeds, ("seeds", "within", "over", "give_or_take"))
 
 
 def _drift(found: RouterPlan) -> dict[str, Any] | None:

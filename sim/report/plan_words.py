@@ -10,6 +10,7 @@ from sim.study.until import Standing
 
 if TYPE_CHECKING:
     from sim.study.plan.answer import RouterPlan
+    from sim.study.plan.horizon import Ahead
     from sim.study.plan.options import Option
 
 _AIMS = {"cost": "the least cost", "latency": "the least P95 latency", "quality": "the fewest points lost"}
@@ -199,14 +200,18 @@ def _blind(found: RouterPlan) -> list[str]:
 
 
 def _certainty(found: RouterPlan) -> list[str]:
-    if found.blocks_within is None or found.chosen is None:
+    fresh = found.fresh_seeds
+    if fresh is None or found.chosen is None:
         return []
-    within, of = found.blocks_within
     loss = found.chosen.estimates["quality.loss"]
     interval = f"[{loss.lower or 0:.2f}, {loss.upper or 0:.2f}]"
-    seeds = f"{of} fresh seeds of {found.fresh_requests // of:,} requests"
+    seeds = f"{fresh.seeds} fresh seeds of {found.fresh_requests // fresh.seeds:,} requests"
     text = f"the loss is {_points(loss.value)} points {interval} over {seeds}"
-    return [f"{text}; {within} of them keep to the budget each by itself."]
+    alone = (
+        f"{fresh.within} keep to the budget each by itself, where chance gives or takes {fresh.give_or_take:.2g} points"
+    )
+    over = "none exceeds" if fresh.over == 0 else f"{fresh.over} exceeds" if fresh.over == 1 else f"{fresh.over} exceed"
+    return [f"{text}; {alone}, and {over} it by more than that."]
 
 
 def _worth(found: RouterPlan) -> list[str]:
@@ -250,6 +255,7 @@ def _drift(found: RouterPlan) -> list[str]:
     elif found.goal.quality_budget is not None and base.breaks is not None:
         what = "review the thresholds by then, or plan with a smaller budget"
         lines.append(f"under base drift the loss exceeds the budget {_within(base.breaks)}: {what}.")
+    lines += _beside(found.ahead, found.goal.quality_budget)
     if found.goal.spend_cap is not None and base.overspends is None:
         lines.append(f"under base drift the spend cap holds for {last.month} months and more.")
     elif base.overspends is not None:
@@ -259,6 +265,18 @@ def _drift(found: RouterPlan) -> list[str]:
     saving = f"the saving goes from {100 * start.saving:.3g} to {100 * middle.saving:.3g} %"
     costs = f"1,000 requests cost {usd(middle.usd)} after six months instead of {usd(start.usd)}"
     return [*lines, f"under base drift {costs}, and {saving}."]
+
+
+def _beside(ahead: Ahead, budget: float | None) -> list[str]:
+    """Say what the slower and the faster drift would do to the loss."""
+    if budget is None:
+        return []
+    told: dict[str, list[str]] = {}
+    for one in ahead.horizons:
+        if one.drift.name != "base":
+            what = "keeps to the budget" if one.breaks is None else f"exceeds the budget {_within(one.breaks)}"
+            told.setdefault(what, []).append(one.drift.name)
+    return [f"{listed([f'under {listed(names)} drift it {what}' for what, names in told.items()])}."]
 
 
 def _within(month: float) -> str:

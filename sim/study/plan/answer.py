@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sim.experiment.headroom import Ceiling
     from sim.study.plan.goal import Effort, Goal
     from sim.study.plan.horizon import Ahead
+    from sim.study.plan.ledger import FreshSeeds
     from sim.study.plan.options import Option
     from sim.study.plan.sensitivity import Tornado
     from sim.study.plan.watching import Watch
@@ -53,7 +54,7 @@ class RouterPlan:
     alike: tuple[str, ...]
     thresholds: tuple[Threshold, ...]
     ceilings: tuple[Ceiling, ...]
-    blocks_within: tuple[int, int] | None
+    fresh_seeds: FreshSeeds | None
     baseline: str
     watches: tuple[Watch, ...] = ()
     ahead: Ahead | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from sim.columns import Bools, Floats
+from sim.experiment.drifting import PRESETS
 from sim.study.plan.sample import CONFIRM_FROM, drawn, measured_from
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ class Drift:
     output_growth: float
 
 
-DRIFTS: Final = (Drift("calm", 0.05, 0.02, 0.02), Drift("base", 0.20, 0.07, 0.05), Drift("fast", 0.46, 0.12, 0.085))
-"""Rates fitted to OpenRouter's State of AI (arXiv 2601.10088): programming share, sequence lengths, reasoning share."""
+DRIFTS: Final = tuple(
+    Drift(name, rates.hard_log_odds, rates.input_growth, rates.output_growth) for name, rates in PRESETS.items()
+)
+"""The presets that `tiercast drift` plays forward, where their source is told."""
 
 
 @dataclass(frozen=True, slots=True)

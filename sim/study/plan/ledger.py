@@ -12,7 +12,7 @@ from sim.columns import Floats, Ints
 from sim.fleet.capacity import replicas_of
 from sim.outcome.bill import leg_costs
 from sim.outcome.estimates import Estimate
-from sim.outcome.intervals import ratio_interval
+from sim.outcome.intervals import ratio_interval, student_t
 from sim.study.plan.sample import drawn, measured_from
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ _POINTS: Final = 100.0
 
 SHARED: Final = 4
 """Of so many replications, patterns that only stand beside are routed in one."""
+
+
+_FEWEST: Final = 2
 
 
 @dataclass(slots=True)
@@ -64,6 +67,20 @@ class Part:
             for name, some in self.sums.items()
         }
         return Part(sums, self.requests[blocks], self.seconds[blocks])
+
+
+@dataclass(frozen=True, slots=True)
+class FreshSeeds:
+    """How the loss keeps to its budget on each of `seeds` fresh seeds by itself.
+
+    `within` of them lose no more than the budget; `over` lose more by so much that chance does not explain it, by more
+    than `give_or_take`: half the interval of one seed by itself, in points, from the spread of all.
+    """
+
+    seeds: int
+    within: int
+    over: int
+    give_or_take: float
 
 
 @dataclass(slots=True)
@@ -126,6 +143,15 @@ class Ledger:
         part = self.of(name)
         found: Floats = (part.sums[self.baseline].right - part.sums[name].right) * _POINTS / part.requests
         return found
+
+    def fresh_seeds(self, name: str, budget: float) -> FreshSeeds | None:
+        """Say how each block by itself keeps to a budget of points; None for fewer than two."""
+        losses = self.losses(name)
+        if len(losses) < _FEWEST:
+            return None
+        around = student_t(len(losses) - 1, self.level) * float(losses.std(ddof=1))
+        within, over = (losses <= budget).sum(), (losses - around > budget).sum()
+        return FreshSeeds(len(losses), int(within), int(over), around)
 
     def _of(self, numerator: Floats, denominator: Floats, unit: str, baseline: str = "") -> Estimate:
         found = ratio_interval(numerator, denominator, self.level)

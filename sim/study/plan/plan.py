@@ -17,7 +17,7 @@ from sim.study.plan.candidates import KINDS, Candidate
 from sim.study.plan.goal import LOSS, P95, PER_1K, SPEND, Effort, Goal
 from sim.study.plan.horizon import REQUESTS as MOST_AHEAD
 from sim.study.plan.horizon import Ahead, look_ahead
-from sim.study.plan.ledger import Ledger, ledger
+from sim.study.plan.ledger import FreshSeeds, Ledger, ledger
 from sim.study.plan.means import means_of
 from sim.study.plan.options import (
     SHORTLIST_FROM,
@@ -238,7 +238,7 @@ class _Planning:
             alike=() if chosen is None else tuple(self._alike(options, chosen)),
             thresholds=() if chosen is None else tuple(self._thresholds(chosen, sample)),
             ceilings=() if chosen is None else tuple(self._ceilings(chosen, searcher.rate_per_s)),
-            blocks_within=self._blocks_within(chosen, fresh),
+            fresh_seeds=self._fresh_seeds(chosen, fresh),
             baseline=self.baseline,
             watches=() if chosen is None else tuple(watches(chosen, searcher.rate_per_s, self.goal.quality_budget)),
             ahead=ahead,
@@ -329,12 +329,11 @@ class _Planning:
             return next(one for one in self.written if one.name == option.name)
         return named(option.candidate, self.means, option.name)
 
-    def _blocks_within(self, chosen: Option | None, fresh: Ledger | None) -> tuple[int, int] | None:
-        """Give in how many of the fresh blocks the loss alone is within the budget, and of how many."""
+    def _fresh_seeds(self, chosen: Option | None, fresh: Ledger | None) -> FreshSeeds | None:
+        """Say how each of the fresh seeds by itself keeps to the budget; None for fewer than two."""
         if chosen is None or fresh is None or self.goal.quality_budget is None:
             return None
-        losses = fresh.losses(chosen.name)
-        return int((losses <= self.goal.quality_budget).sum()), len(losses)
+        return fresh.fresh_seeds(chosen.name, self.goal.quality_budget)
 
     def _notes(self, sample: Sample) -> list[str]:
         found = []

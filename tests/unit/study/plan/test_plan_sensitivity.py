@@ -6,16 +6,19 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from scenes import FLEET
 
 import sim
+from sim.experiment.drifting import PRESETS
 from sim.experiment.scene import Scene
 from sim.study.plan.assumptions import assumptions_of
 from sim.study.plan.bodies import Ladder
 from sim.study.plan.candidates import Candidate
 from sim.study.plan.goal import Effort, Goal
-from sim.study.plan.horizon import _crossing
+from sim.study.plan.horizon import DRIFTS, _crossing
+from sim.study.plan.ledger import Ledger, Part, Sums
 from sim.study.plan.means import means_of
 from sim.study.plan.sample import draw
 from sim.study.plan.search import Searcher
@@ -149,3 +152,25 @@ def test_the_month_in_which_a_budget_breaks_is_where_the_line_crosses() -> None:
     assert _crossing([0.5, 0.8, 1.4], 1.0) == pytest.approx(1 + 1 / 3)
     assert _crossing([0.5, 0.8, 0.9], 1.0) is None
     assert _crossing([1.2, 0.8], 1.0) == 0.0
+
+
+def test_plans_look_ahead_at_the_presets_of_drift() -> None:
+    """If a plan looks ahead, then at the rates that `tiercast drift` plays forward."""
+    rates = {one.name: (one.logit, one.input_growth, one.output_growth) for one in DRIFTS}
+    assert rates == {name: (of.hard_log_odds, of.input_growth, of.output_growth) for name, of in PRESETS.items()}
+
+
+def test_each_fresh_seed_is_held_against_the_budget() -> None:
+    """If one seed of four loses far more than the budget, three keep to it; none is over while chance explains it."""
+    right = np.array([990.0, 991.0, 989.0, 950.0])
+    part = Part({"plan": Sums(right=right), "large": Sums(right=np.full(4, 1000.0))})
+    part.requests = np.full(4, 1000)
+    some = Ledger(part, part, 0.95, "large")
+    found = some.fresh_seeds("plan", 1.2)
+    assert found is not None
+    spread = float(np.array([1.0, 0.9, 1.1, 5.0]).std(ddof=1))
+    assert found.give_or_take == pytest.approx(3.182446 * spread, rel=1e-6)
+    assert (found.seeds, found.within, found.over) == (4, 3, 0)
+    strict = some.fresh_seeds("plan", -10.0)
+    assert strict is not None
+    assert (strict.within, strict.over) == (0, 4)

@@ -12,6 +12,7 @@ import numpy as np
 
 from sim.cli.answer import Verb, say
 from sim.cli.fit_change import change
+from sim.cli.fit_history import history
 from sim.cli.outputs import output_option, writers
 from sim.cli.paper import drawn
 from sim.errors import InvalidInput, Issue
@@ -48,6 +49,7 @@ def command() -> None:
 
 
 command.add_command(change)
+command.add_command(history)
 
 _where = click.option(
     "--where", multiple=True, metavar="COLUMN=VALUE", help="Take only rows with this value; repeatable."

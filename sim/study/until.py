@@ -196,7 +196,8 @@ def _rare(found: Estimate, requests: int, level: float) -> Estimate:
     low, high = (end / requests for end in poisson_bounds(events, level))
     low, high = (1 - high, 1 - low) if often else (low, high)
     ends = [end for end in (found.lower, found.upper) if end is not None]
-    return Estimate(found.value, max(min(low, *ends), 0.0), min(max(high, *ends), 1.0), found.unit, found.baseline)
+    low, high = max(min([low, *ends]), 0.0), min(max([high, *ends]), 1.0)
+    return Estimate(found.value, low, high, found.unit, found.baseline)
 
 
 def _parse(text: str) -> Until:

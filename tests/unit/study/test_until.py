@@ -157,6 +157,13 @@ def test_few_that_are_not_accepted_count_as_rare_too() -> None:
     assert judged(result, parse_untils(["quality.acceptance>99%"]), 300, 0.95).standing is Standing.UNDECIDED
 
 
+def test_a_rare_share_without_an_interval_has_the_exact_one() -> None:
+    """If too few replications leave a rare share without an interval, the exact one decides alone."""
+    found = of(escalation__rate=Estimate(0.0, None, None, "fraction", few_data=True))
+    assert judged(found, parse_untils(["escalation.rate<1%"]), 1000, 0.95).standing is Standing.MEETS
+    assert judged(found, parse_untils(["escalation.rate<0.1%"]), 1000, 0.95).standing is Standing.UNDECIDED
+
+
 def test_replications_that_spread_further_count() -> None:
     """If failures come in storms, the spread between replications is wider than Poisson's, and is kept."""
     result = of(failure__rate=Estimate(0.001, -0.03, 0.032, "fraction", few_data=True))

@@ -99,6 +99,8 @@ def start_up(rounds: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         small = ("run", quickstart, "--replications", "2", "--quiet", "--results", folder)
         larger = ("run", support_chat, "--set", "run.duration=934s", "--quiet", "--results", folder)
+        year = "forecast={start: 2027-01, months: 12, draws: 200, traffic: {growth_per_month: {p10: 0%, p90: 4%}}}"
+        months = ("forecast", support_chat, "--set", year, "--quiet")
         checked = ("check", support_chat, "--quiet", "--results", folder)
         commands = {"python -c pass": ("-c", "pass"), "--help": ("-m", "sim", "--help")}
         commands |= {
@@ -108,6 +110,7 @@ def start_up(rounds: int) -> str:
             "run, 100,000 measured requests, 5 patterns, 20 replications": ("-m", "sim", *larger),
             "check, support-chat with its baseline": ("-m", "sim", *checked, "--fresh"),
             "check, nothing has changed": ("-m", "sim", *checked),
+            "forecast, 12 months, 5 patterns, 200 futures": ("-m", "sim", *months),
         }
         turns, spent = clocked({name: partial(python, *command) for name, command in commands.items()}, rounds)
     rows = [[name, spread(spent[name]), spread(turns[name])] for name in commands]

@@ -27,7 +27,7 @@ from sim.study.forecast import forecast
     help="What plays the requests; the answer does not depend on it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@output_option(".json, .csv, .parquet, .md")
+@output_option(".json, .csv, .parquet, .md, .focus.csv and .focus.parquet (in the shape of FOCUS)")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
     experiment: Path,

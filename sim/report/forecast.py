@@ -15,6 +15,7 @@ from rich.text import Text
 from sim.experiment.parquet_files import write_parquet
 from sim.experiment.summary import json_bytes
 from sim.report.escapes import escaped
+from sim.report.focus import focus_csv, focus_parquet
 from sim.report.grids import ABSENT, Grid, Row
 from sim.report.layout import fitted
 from sim.report.naming import named
@@ -293,6 +294,8 @@ def _percent(share: float) -> str:
 _WRITERS: dict[str, Callable[[SpendForecast], bytes]] = {
     ".json": forecast_json,
     ".csv": _csv,
+    ".focus.csv": focus_csv,
+    ".focus.parquet": focus_parquet,
     ".parquet": _parquet,
     ".md": _markdown,
 }

@@ -189,12 +189,17 @@ class _Study:
                 models=_some(models, spent.models[number]),
                 causes=_some(causes, spent.causes[number]),
                 users=users,
-                tokens={
-                    model: dict(zip(METERS, spent.quantity[number, row].tolist(), strict=True))
-                    for row, model in enumerate(self._basis.models)
-                    if spent.quantity[number, row].any()
-                },
+                tokens=self._metered(spent.quantity[number]),
+                metered=self._metered(spent.metered[number]),
             )
+
+    def _metered(self, values: Floats) -> dict[str, dict[str, float]]:
+        """Give what is not all 0 by model and meter, float64[models, meters]."""
+        return {
+            model: dict(zip(METERS, row.tolist(), strict=True))
+            for model, row in zip(self._basis.models, values, strict=True)
+            if row.any()
+        }
 
     def _drivers(self, name: str) -> Mapping[str, float]:
         """Give the share of the variance of the whole that each factor makes alone, all others at their median.

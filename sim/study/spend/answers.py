@@ -26,7 +26,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class MonthSpend:
-    """One month of one pattern in USD; `models` and `causes` split the mean, `cumulative` is up to its end."""
+    """One month of one pattern in USD; `models` and `causes` split the mean, `cumulative` is up to its end.
+
+    `tokens` are calls and tokens by model and meter, `metered` the USD that they cost.
+    """
 
     month: str
     requests: float
@@ -37,6 +40,7 @@ class MonthSpend:
     causes: Mapping[str, float]
     users: Mapping[str, float]
     tokens: Mapping[str, Mapping[str, float]]
+    metered: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ class Spending:
     """USD per future and month: `total[draws, months]` expected there, and `variance` of chance around it.
 
     `segments[draws, months, segments]` without replicas; in the mean over futures `models[months, models + 1]`, steps
-    last, and `causes[months, causes + 1]`, replicas last; `quantity[months, models, meters]` that is bought.
+    last, and `causes[months, causes + 1]`, replicas last; `quantity[months, models, meters]` that is bought, and
+    `metered` USD for it.
     """
 
     total: Floats
@@ -35,6 +36,7 @@ class Spending:
     models: Floats
     causes: Floats
     quantity: Floats
+    metered: Floats
 
 
 def cells(futures: Futures, quotes: Quotes, weight: Floats, bought: Bought) -> Floats:
@@ -110,6 +112,7 @@ def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spendi
         models=np.concatenate([by_model, in_steps.sum(axis=2).mean(axis=0)[:, np.newaxis]], axis=1),
         causes=np.concatenate([by_cause, replicas.sum(axis=2).mean(axis=0)[:, np.newaxis]], axis=1),
         quantity=_by_month(quotes, units).sum(axis=3).mean(axis=0),
+        metered=calls.sum(axis=3).mean(axis=0),
     )
 
 

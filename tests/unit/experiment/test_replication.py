@@ -66,8 +66,7 @@ def whole(*, single: bool = False) -> str:
     return text_of(outcomes(CHUNK, "reference", single=single))
 
 
-@pytest.mark.parametrize("single", [False, True], ids=["replications", "sections"])
-@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize(("size", "single"), [(1, False), (100, False), (7, True)])
 def test_the_size_of_chunks_changes_nothing(size: int, *, single: bool) -> None:
     """If a replication is played in chunks of any size, every sum, sample and span is the same."""
     assert text_of(outcomes(size, single=single)) == whole(single=single)

@@ -87,10 +87,7 @@ class Run(Spec):
     replications: Annotated[int, Field(ge=1, le=100_000)] = 20
     """Independent repetitions, from which every interval comes."""
     precision: Annotated[dict[str, OpenFraction], Field(min_length=1)] | None = None
-    """Half-widths to be reached, relative to their values: `{latency.p95: 3%}`.
-
-    Replications are added until two looks in a row find them reached.
-    """
+    """Half-widths to be reached, relative to their values: `{latency.p95: 3%}`. Replications are added until then."""
     budget: Budget | None = None
     """Where to stop adding replications (`precision`, `check --until-decided`): ten times as many if not given."""
     level: Annotated[float, Field(ge=0.5, lt=1)] = 0.95

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from sim.experiment.selectors import WINDOW, BadSelector, Chosen, Selector, choo
 from sim.experiment.spend_limits import is_of_spend
 from sim.experiment.windows import parse_window, windowed
 from sim.fleet import reached
+from sim.routing.tries import FALLBACK, HEDGE, UNANSWERED
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.sources import processes_of
 
@@ -141,10 +143,22 @@ def matched(experiment: Experiment, chosen: Chosen, selector: Selector, patterns
         raise BadSelector(
             f"there is no {what} {wanted!r}{called}", _known(wanted, f"{what}s".replace("ss", "sses"), names)
         )
+    _possible_route(selector.where.get("route"), models)
     for kind in ("segment", "task"):
         if selector.where.get(kind) is not None and known[kind] == [selector.where[kind]]:
             return choose(Selector(selector.text, selector.metric, {}), _aggregation_of(chosen))
     return chosen
+
+
+def _possible_route(route: str | None, models: set[str]) -> None:
+    """Raise BadSelector for a route over a model that the patterns never call: ``small>large``, ``fallback:large``."""
+    if route is None or route == UNANSWERED:
+        return
+    plain = route.removeprefix(FALLBACK).removeprefix(HEDGE)
+    for name in [plain] if plain in models else re.split("[>+]", plain):
+        if name not in models:
+            known = _known(name, "models", sorted(models))
+            raise BadSelector(f"no request can take the route {route!r}: these patterns do not call {name!r}", known)
 
 
 def _aggregation_of(chosen: Chosen) -> str:

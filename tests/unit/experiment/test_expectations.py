@@ -128,3 +128,25 @@ def test_an_unknown_level_is_refused(tmp_path: Path) -> None:
     with pytest.raises(sim.InvalidInput) as caught:
         loaded(tmp_path, "thresholds: {latency: [{threshold: p(95)<4s, level: loud}]}")
     assert "error, warn, off" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("selector", "unknown"),
+    [
+        ("route:nowhere", "nowhere"),
+        ("pattern:two,route:small>lagre", "lagre"),
+        ("route:fallback:other", "other"),
+        ("pattern:cheap-only,route:large", "large"),
+    ],
+)
+def test_a_route_over_a_model_that_is_never_called_is_refused(tmp_path: Path, selector: str, unknown: str) -> None:
+    """If no pattern that is meant calls a model of the route, no request can ever take it."""
+    with pytest.raises(sim.InvalidInput, match=f"no request can take the route .* do not call '{unknown}'"):
+        loaded(tmp_path, f"thresholds: {{'latency{{{selector}}}': 'p(95)<4s'}}")
+
+
+def test_routes_over_models_that_are_called_are_left_to_the_run(tmp_path: Path) -> None:
+    """If every model of a route is called, and where requests may stay unanswered, only the run can tell."""
+    routes = ("small", "small>large", "small+large", "fallback:large", "hedge:small", "unanswered")
+    keys = ", ".join(f"'latency{{pattern:two,route:{route}}}': 'p(95)<4s'" for route in routes)
+    assert len(expectations(loaded(tmp_path, f"thresholds: {{{keys}}}"))) == len(routes)

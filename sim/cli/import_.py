@@ -7,7 +7,10 @@ from pathlib import Path
 import click
 
 from sim.cli.answer import Verb, remark, say
-from sim.exchange.openslo import objectives_yaml, read_openslo
+from sim.exchange.openslo import Meaning, objectives_yaml, read_openslo
+from sim.experiment.selectors import BadSelector, parse_selector
+
+_DURATIONS = ("latency", "ttft", "wait")
 
 
 class _Group(Verb, click.Group):
@@ -43,8 +46,18 @@ def command() -> None:
 )
 def openslo_command(file: Path, metric: str, unit: str, ratio: str) -> None:
     """Print the SLOs of an OpenSLO FILE as `objectives` of an experiment; what they leave out is told as comments."""
-    found = read_openslo(file, metric, unit, ratio)
+    _must_be_duration(metric)
+    found = read_openslo(file, Meaning(metric, unit, ratio))
     say(objectives_yaml(found).encode())
-    for one in found:
-        for text in one.remarks:
-            remark(f"{one.name}: {text}")
+    for told in dict.fromkeys((*found.remarks, *(text for one in found.objectives for text in one.remarks))):
+        remark(str(told))
+
+
+def _must_be_duration(metric: str) -> None:
+    """Raise UsageError for what no experiment takes as an objective's duration; names in it are the experiment's."""
+    try:
+        base = parse_selector(metric).metric
+    except BadSelector as error:
+        raise click.UsageError(f"--metric: {error}; {error.hint}") from error
+    if base not in _DURATIONS:
+        raise click.UsageError(f"--metric: {base!r} is none of {', '.join(_DURATIONS)}")

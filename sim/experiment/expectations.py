@@ -152,10 +152,10 @@ def matched(experiment: Experiment, chosen: Chosen, selector: Selector, patterns
 
 def _possible_route(route: str | None, models: set[str]) -> None:
     """Raise BadSelector for a route over a model that the patterns never call: ``small>large``, ``fallback:large``."""
-    if route is None or route == UNANSWERED:
+    if route is None or route == UNANSWERED or route in models:
         return
     plain = route.removeprefix(FALLBACK).removeprefix(HEDGE)
-    for name in [plain] if plain in models else re.split("[>+]", plain):
+    for name in re.split("[>+]", plain):
         if name not in models:
             known = _known(name, "models", sorted(models))
             raise BadSelector(f"no request can take the route {route!r}: these patterns do not call {name!r}", known)

@@ -14,6 +14,7 @@ from sim.cli.github_actions import annotate, annotate_option, append_summary, se
 from sim.cli.outputs import output_option, writers
 from sim.cli.paper import drawn
 from sim.cli.progress import shown
+from sim.errors import InvalidInput
 from sim.experiment.durable import replace_file
 from sim.report.checked import check_writer_for
 from sim.report.comment import comment
@@ -149,16 +150,22 @@ def _checked(
     *,
     new_baseline: bool,
 ) -> CheckResult:
-    """Make the check, and keep its answer for the next time."""
+    """Make the check, and keep its answer for the next time, if no file has changed while it was made."""
     # A kept answer must not wait for what plays experiments.
     from sim.experiment.resolve import load  # noqa: PLC0415
     from sim.study.check import check, files_read  # noqa: PLC0415
 
+    def now() -> dict[str, str]:
+        """Give the content of all files, {} if one of them has just gone; the check will say what is wrong with it."""
+        with contextlib.suppress(OSError, InvalidInput):
+            return digests(files_read(load(question.experiment, question.overrides)))
+        return {}
+
+    # All is read between two looks: a file that is saved meanwhile must not get the answer of the old one.
+    before = {} if new_baseline else now()
     loaded = load(question.experiment, question.overrides)
-    loaded = loaded.with_(seed=question.seed, replications=question.replications)
-    files = {} if new_baseline else digests(files_read(loaded))
     found = check(
-        loaded,
+        loaded.with_(seed=question.seed, replications=question.replications),
         workers=workers,
         engine=question.engine,
         progress=progress,
@@ -167,6 +174,6 @@ def _checked(
         budget=question.budget,
         new_baseline=new_baseline,
     )
-    if not new_baseline:
-        keep(question, results, found, files)
+    if before and before == now():
+        keep(question, results, found, before)
     return found

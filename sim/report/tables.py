@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.experiment.durable import replace_file
-from sim.experiment.parquet_files import write_parquet
 from sim.experiment.result import RunResult
 from sim.experiment.summary import metric_columns, summary_bytes
 from sim.report.benchmark_json import benchmark_json
@@ -92,6 +91,8 @@ def _csv(result: RunResult) -> bytes:
 
 
 def _parquet(result: RunResult) -> bytes:
+    from sim.experiment.parquet_files import write_parquet  # noqa: PLC0415 - other files need not wait for pyarrow
+
     file = io.BytesIO()
     write_parquet(file, metric_columns(result))
     return file.getvalue()

@@ -68,14 +68,18 @@ def answered(question: Question, root: Path) -> CheckResult | None:
         result: CheckResult = rebuilt(CheckResult, told["answer"])
         if not (result_folder(result.run.experiment, result.run.hash, root) / "manifest.json").is_file():
             return None
-        path.touch()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    with contextlib.suppress(OSError):  # a folder that may only be read answers all the same
+        path.touch()
     return result
 
 
 def digests(files: Iterable[Path]) -> dict[str, str]:
-    """Give the SHA-256 of files by their path: to be taken before the check, of what it is about to read."""
+    """Give the SHA-256 of files by their path: to be taken before the check reads them, and again after it.
+
+    OSError for one that cannot be read.
+    """
     return {str(file): sha256_of(file) for file in files}
 
 

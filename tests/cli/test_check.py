@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.commands import TINY, invoke
 
 from sim.errors import RunError
+from sim.experiment.resolve import Experiment, load
 
 TOLD = """\
 thresholds:
@@ -109,6 +111,28 @@ def test_an_unchanged_experiment_is_not_played_again(monkeypatch: pytest.MonkeyP
     assert "unwanted" in invoke("check", "told.yaml", "--fresh").err
     Path("told.yaml").write_text(TINY + TOLD.replace("mean<1m", "mean<2m") % "warn", encoding="utf-8")
     assert "unwanted" in invoke("check", "told.yaml").err
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_file_saved_while_it_is_checked_does_not_get_the_answer_of_the_old_one(
+    moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If an editor saves the experiment at any moment of a check, the next check is about what was saved."""
+    Path("told.yaml").write_text(TINY.replace("requests: 40", "requests: 300") + TOLD % "warn", encoding="utf-8")
+    loads = 0
+
+    def saved_meanwhile(*arguments: Any) -> Experiment:
+        nonlocal loads
+        loaded, loads = load(*arguments), loads + 1
+        if loads == moment:
+            text = Path("told.yaml").read_text(encoding="utf-8")
+            Path("told.yaml").write_text(text.replace("level: warn", "level: error"), encoding="utf-8")
+        return loaded
+
+    monkeypatch.setattr("sim.experiment.resolve.load", saved_meanwhile)
+    invoke("check", "told.yaml")
+    assert loads == 3
+    assert invoke("check", "told.yaml").code == 99
 
 
 def unwanted(*_: object, **__: object) -> None:

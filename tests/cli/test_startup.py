@@ -50,7 +50,7 @@ def test_a_kept_answer_waits_for_nothing_that_plays() -> None:
     """If a check is answered from what was kept, neither the compiler nor what reads experiments is loaded."""
     Path("told.yaml").write_text(TINY + "thresholds: {latency: ['mean<1m']}\n", encoding="utf-8")
     words = [sys.executable, "-c", PROGRAM, "check", "told.yaml", "--quiet"]
-    for not_loaded in ((), ("pydantic", "numba", "simpy", "pandas", "yaml")):
+    for not_loaded in ((), ("pydantic", "numba", "simpy", "pandas", "pyarrow", "yaml")):
         done = subprocess.run(words, capture_output=True, check=True, text=True, env=environment())
         told = json.loads(done.stderr.splitlines()[-1])
         assert told["code"] == 0

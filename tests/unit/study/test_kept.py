@@ -135,6 +135,19 @@ def test_a_disk_that_refuses_is_no_failure(made: tuple[Path, CheckResult], tmp_p
     assert answered(question(made[0]), tmp_path) is None
 
 
+def test_an_answer_that_may_only_be_read_is_one(
+    made: tuple[Path, CheckResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the folder may only be read, an answer in it counts, though nobody can note that it was asked for."""
+    asked, root, answer = kept_answer(made)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert answered(asked, root) == answer
+
+
 def test_every_file_that_is_read_counts(tmp_path: Path) -> None:
     """If an experiment has a workload file, a trace or a baseline, each of them is one that the answer depends on."""
     chat = sim.load(Path(__file__).resolve().parents[3] / "experiments" / "support-chat.yaml")

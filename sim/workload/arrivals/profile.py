@@ -24,7 +24,9 @@ from sim.workload.calendar import Calendar
 _STEP: Final = timedelta(minutes=15)  # every time zone of today differs from UTC by a multiple of it
 _PIECE: Final = 1024  # quarters of an hour that are integrated at once; no result depends on it
 _MONTH_S: Final = 365.2425 / 12 * 86_400
-_STEEPEST_FALL: Final = -0.9
+LEAST_GROWTH: Final = -0.9
+MOST_GROWTH: Final = 1.0
+"""Bounds of a growth per month that a file may state."""
 _EXTINCT_PER_S: Final = 1e-12  # falling traffic ends here: less than one more request in ten thousand years
 
 Weight = Annotated[float, Field(ge=0, le=1e6)]
@@ -40,7 +42,7 @@ def _signed_fraction(value: Any) -> float:
 
 
 def _not_too_steep(growth: float) -> float:
-    if growth < _STEEPEST_FALL:
+    if growth < LEAST_GROWTH:
         raise ValueError(f"traffic may fall by 90% a month at most, found {growth:.0%}; write for example -5%")
     return growth
 
@@ -52,7 +54,7 @@ Growth = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number", "minimum": _STEEPEST_FALL, "maximum": 1},
+                {"type": "number", "minimum": LEAST_GROWTH, "maximum": 1},
                 {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)? ?%$", "examples": ["5%", "-2%"]},
             ]
         }

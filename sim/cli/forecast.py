@@ -19,6 +19,7 @@ from sim.study.forecast import forecast
 @click.command("forecast", cls=Verb)
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="A.B=V", help="Change one value first; repeatable.")
+@click.option("--workers", type=click.IntRange(min=1, max=1024), help="Cores to use; the answer does not depend on it.")
 @click.option(
     "--engine",
     type=click.Choice(["auto", "reference", "compiled"]),
@@ -33,6 +34,7 @@ def command(
     experiment: Path,
     *,
     overrides: tuple[str, ...],
+    workers: int | None,
     engine: str,
     as_json: bool,
     outputs: tuple[Path, ...],
@@ -42,7 +44,7 @@ def command(
     written = writers(outputs, writer_for_forecast)
     loaded = load(experiment, overrides)
     with shown(str(experiment), wanted=not quiet and not as_json) as report:
-        found = forecast(loaded, engine, report)
+        found = forecast(loaded, engine, report, workers=workers)
     for output, write in written.items():
         replace_file(output, write(found))
     say(forecast_json(found) if as_json else drawn(lambda console: render_forecast(found, console)))

@@ -45,7 +45,7 @@ def check(
 
     Raises InvalidInput if there is nothing to check, or nothing in the run that a promise is about.
     """
-    promises = _Promises(experiment, engine, compare=not new_baseline)
+    promises = _Promises(experiment, engine, workers, compare=not new_baseline)
     if not (promises.any or new_baseline):
         hint = "write thresholds: {latency: ['p(95)<4s']}"
         raise InvalidInput([Issue("there is nothing to check", file=experiment.document.file, hint=hint)])
@@ -104,12 +104,12 @@ class _Before:
 class _Promises:
     """What an experiment promises: limits, objectives, and no change for the worse against a baseline."""
 
-    def __init__(self, experiment: Experiment, engine: str, *, compare: bool) -> None:
+    def __init__(self, experiment: Experiment, engine: str, workers: int | None, *, compare: bool) -> None:
         self.experiment = experiment
         self.expectations = expectations(experiment)
         self.goals = goals(experiment)
         self._spend = spend_limits(experiment)
-        self._engine = engine
+        self._engine, self._workers = engine, workers
         self.tolerances = tolerances(experiment) if compare else []
         self.baseline = load_baseline(baseline_path(experiment)) if self.tolerances else None
         self.before: _Before | None = None
@@ -122,7 +122,7 @@ class _Promises:
     @cached_property
     def _on_spend(self) -> list[Finding]:
         """Verdicts on spend, which rest on a run of their own: more replications of the other one change nothing."""
-        return spend_findings(self.experiment, self._spend, self._engine)
+        return spend_findings(self.experiment, self._spend, self._engine, self._workers)
 
     def judged(self, run: Run) -> list[Finding]:
         """Give all verdicts on a run. Raises InvalidInput for promises about nothing that the run has."""

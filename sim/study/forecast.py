@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from sim.fleet.instants import show_instant
 from sim.fleet.rate_card import HOURS_LACK
 from sim.outcome.bill import METERS
 from sim.routing.plan import Cause
+from sim.study.replications import Report
 from sim.study.spend.answers import (
     BudgetAnswer,
     CommitmentAnswer,
@@ -62,25 +63,28 @@ class SpendDraws:
 
 
 def spend_draws(
-    experiment: Experiment, engine: str = "auto", progress: Callable[[float, int], None] | None = None
+    experiment: Experiment, engine: str = "auto", progress: Report | None = None, *, workers: int | None = None
 ) -> SpendDraws:
     """Draw the spend of every pattern and future. InvalidInput where the experiment has no `forecast`."""
-    return _studied(experiment, engine, progress).draws()
+    return _studied(experiment, engine, progress, workers).draws()
 
 
 def forecast(
-    experiment: Experiment, engine: str = "auto", progress: Callable[[float, int], None] | None = None
+    experiment: Experiment, engine: str = "auto", progress: Report | None = None, *, workers: int | None = None
 ) -> SpendForecast:
-    """Forecast the spend of every pattern. InvalidInput where the experiment has no `forecast`."""
-    return _studied(experiment, engine, progress).answer()
+    """Forecast the spend of every pattern; the answer depends on neither engine nor workers.
+
+    Raises InvalidInput where the experiment has no `forecast`, and RunError if a worker process dies.
+    """
+    return _studied(experiment, engine, progress, workers).answer()
 
 
-def _studied(experiment: Experiment, engine: str, progress: Callable[[float, int], None] | None) -> _Study:
+def _studied(experiment: Experiment, engine: str, progress: Report | None, workers: int | None) -> _Study:
     asked = experiment.spec.forecast
     if asked is None:
         hint = "add for example forecast: {start: 2026-12, months: 12}"
         raise InvalidInput([Issue("the experiment asks for no forecast", path="forecast", hint=hint)])
-    basis = play(experiment, engine, progress)
+    basis = play(experiment, engine, progress, workers=workers)
     if not basis.requests:
         raise InvalidInput([Issue("no request arrived in the measured part of the run", path="run")])
     return _Study(experiment, asked, basis)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
-def spend_findings(experiment: Experiment, wanted: Sequence[SpendLimit], engine: str) -> list[Finding]:
+def spend_findings(
+    experiment: Experiment, wanted: Sequence[SpendLimit], engine: str, workers: int | None = None
+) -> list[Finding]:
     """Forecast once, and give a verdict per limit and pattern; of several months that of the one that decides.
 
     A limit passes if the whole prediction interval keeps it, at the level that the forecast asks for, and fails if none
@@ -31,7 +33,7 @@ def spend_findings(experiment: Experiment, wanted: Sequence[SpendLimit], engine:
     """
     if not wanted:
         return []
-    draws = spend_draws(experiment, engine)
+    draws = spend_draws(experiment, engine, workers=workers)
     return [_finding(limit, name, draws) for limit in wanted for name in limit.patterns]
 
 

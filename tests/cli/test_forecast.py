@@ -117,3 +117,17 @@ def test_purchases_ahead_are_held_against_paying_by_use() -> None:
     assert answer.code == 2
     assert "there is no model 'huge'" in answer.err
     assert "there is no pattern 'never'" in answer.err
+
+
+def test_any_number_of_workers_gives_the_same_bytes() -> None:
+    """If replications are played in two processes, files and answer are those of one."""
+    asked = asking()
+    one, two = (
+        invoke(
+            "forecast", asked, *QUICK, "--workers", str(workers), "-o", f"{workers}.json", "-o", f"{workers}.parquet"
+        )
+        for workers in (1, 2)
+    )
+    assert (one.code, one.out) == (two.code, two.out)
+    for extension in ("json", "parquet"):
+        assert Path(f"1.{extension}").read_bytes() == Path(f"2.{extension}").read_bytes()

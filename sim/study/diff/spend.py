@@ -71,7 +71,7 @@ def spend_difference(before: str, after: str, asked: Asked) -> SpendDifference:
         olds, news = (_playable(side) for side in sides)
         news = news.with_(seed=asked.seed, replications=asked.replications)
         olds = _like(olds, news)
-        first, second = (spend_draws(one, asked.engine, asked.progress) for one in (olds, news))
+        first, second = (spend_draws(one, asked.engine, asked.progress, workers=asked.workers) for one in (olds, news))
         if first.months != second.months:
             months = [f"{one.months[0]} to {one.months[-1]}" for one in (first, second)]
             message = f"the sides ask for different months: {months[0]} and {months[1]}"

@@ -16,10 +16,11 @@ from sim.experiment.scene import Scene
 from sim.gates.actions import Alert
 from sim.outcome.estimates import Estimate
 from sim.outcome.intervals import ratio_interval
-from sim.study.drift.forward import Records, Report, forward
+from sim.study.drift.forward import Records, forward
 from sim.study.drift.measures import USD_PER_FEMTO, Stretch, estimate, stretches
 from sim.study.drift.noticed import Noticed, looks, noticed, seen_shares
 from sim.study.drift.play import Play, PlayRecord, plays_of
+from sim.study.replications import Report
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment

@@ -24,10 +24,10 @@ from sim.experiment.scene import Scene
 from sim.outcome.estimates import Estimate
 from sim.outcome.intervals import Interval, quantile, ratio_interval
 from sim.study.drift.days import Day, together
-from sim.study.drift.forward import Job, Report, for_each
 from sim.study.drift.measures import USD_PER_FEMTO, estimate
 from sim.study.drift.play import Play, play_scenes
 from sim.study.drift.scenes import Scenes
+from sim.study.replications import Job, Report, for_each
 from sim.workload.sources import processes_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,19 @@ import numpy as np
 
 from sim.columns import Floats
 from sim.engine.log import LegLog
-from sim.experiment.effort import choose_engine, loops_of, plays_of
+from sim.experiment.effort import choose_engine, choose_workers, loops_of, plays_of
 from sim.experiment.replication import Replication
 from sim.experiment.scene import Scene
 from sim.outcome.by_cell import ESCALATED, CellPurchases
 from sim.routing.answers import Answers
 from sim.routing.plan import Plan
+from sim.study.replications import Job, Report, for_each
 from sim.workload.arrivals.trace import TraceReplay
 from sim.workload.labels import UNNAMED
 from sim.workload.sources import WHOLE_WORKLOAD, processes_of
 
 if TYPE_CHECKING:
+    from sim.experiment.inputs import Files
     from sim.experiment.resolve import Experiment
 
 _NANO: float = 1e9
@@ -60,32 +62,23 @@ class Basis:
     refusable: tuple[str, ...]
 
 
-def play(experiment: Experiment, engine: str, progress: Callable[[float, int], None] | None = None) -> Basis:
-    """Play every replication of the experiment, and add up what is bought."""
+def play(experiment: Experiment, engine: str, progress: Report | None = None, *, workers: int | None = None) -> Basis:
+    """Play every replication of the experiment, and add up what is bought: the same for any number of workers."""
     scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
     patterns = scene.line_up.patterns
     refusable = tuple(pattern.name for pattern in patterns if scene.may_refuse(pattern))
-    used, _ = choose_engine(engine, plays_of(scene), loops_of(scene))
-    replications = scene.spec.run.replications
-    cells: list[dict[str, CellPurchases]] = []
-    replicas: list[Floats] = []
-    names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    for number in range(replications):
-        if progress is not None:
-            progress(number, replications)
-        watched = _Watched(scene, number)
-        played = Replication(scene, number, used, patterns, watch=watched)
-        for _ in played.logs():
-            pass
-        outcomes = played.outcomes()
-        names = outcomes[0].segments, outcomes[0].tasks
-        length = max(outcomes[0].window.length_ns, 1)
-        cells.append(watched.cells)
-        replicas.append(np.array([outcome.replica_ns for outcome in outcomes], dtype=np.float64) / length)
+    plays, replications = plays_of(scene), scene.spec.run.replications
+    used, _ = choose_engine(engine, plays, loops_of(scene))
+    processes, _ = choose_workers(workers, plays, replications, used)
+    job: Job[_Played] = Job(experiment, scene.inputs, _play_one, (used,))
+    played = for_each(job, replications, processes, progress)
     bought = {
-        pattern.name: _gathered([one[pattern.name] for one in cells], np.array([one[row] for one in replicas]))
+        pattern.name: _gathered(
+            [one.cells[pattern.name] for one in played], np.array([one.replicas[row] for one in played])
+        )
         for row, pattern in enumerate(patterns)
     }
+    names = played[-1].segments, played[-1].tasks
     some = next(iter(bought.values()))
     by_task = some.count.sum(axis=0).reshape(len(names[0]), len(names[1]), ESCALATED).sum(axis=2)
     return Basis(
@@ -98,6 +91,28 @@ def play(experiment: Experiment, engine: str, progress: Callable[[float, int], N
         requests=int(by_task.sum()),
         refusable=refusable,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """One replication: purchases by pattern, and the mean number of replicas, float64[patterns, models]."""
+
+    segments: tuple[str, ...]
+    tasks: tuple[str, ...]
+    cells: dict[str, CellPurchases]
+    replicas: Floats
+
+
+def _play_one(experiment: Experiment, inputs: Files, replication: int, engine: str) -> _Played:
+    scene = Scene(experiment.spec, experiment.line_up, inputs)
+    watched = _Watched(scene, replication)
+    play = Replication(scene, replication, engine, scene.line_up.patterns, watch=watched)
+    for _ in play.logs():
+        pass  # what is bought has been watched
+    outcomes = play.outcomes()
+    length = max(outcomes[0].window.length_ns, 1)
+    replicas = np.array([outcome.replica_ns for outcome in outcomes], dtype=np.float64) / length
+    return _Played(outcomes[0].segments, outcomes[0].tasks, watched.cells, replicas)
 
 
 class _Watched:

@@ -14,9 +14,11 @@ from sim.report.layout import fitted
 from sim.report.naming import named
 from sim.report.numbers import plural
 from sim.report.plan_document import plan_markdown
+from sim.report.plan_remarks import remarks_of
 from sim.report.plan_tables import alternatives
-from sim.report.plan_words import computed, recommendation, remarks_of
+from sim.report.plan_words import computed, recommendation
 from sim.report.terminal import Encodable, remarks
+from sim.study.plan.effects import COST, RIGHT
 
 if TYPE_CHECKING:
     from sim.study.plan.answer import RouterPlan
@@ -33,7 +35,7 @@ def render_plan(found: RouterPlan, console: Console) -> None:
         Text(found.title, style="bold").append(f"\n{facts}", style="not bold"),
         Text(" ".join(recommendation(found))),
         fitted(alternatives(found), console.width),
-        remarks("In words", remarks_of(found), ""),
+        *([remarks("In words", words, "")] if (words := remarks_of(found)) else []),
         remarks("Notes", [computed(found), *found.notes], ""),
     ]
     spaced = [part for block in blocks for part in (block, Text(""))][:-1]
@@ -56,6 +58,10 @@ def plan_json(found: RouterPlan) -> bytes:
             "utilisation": goal.utilisation,
             "indifference": goal.indifference,
             "baseline": found.baseline,
+            "yardstick": {
+                **_plain(found.yardstick, ("usd", "acceptance", "unanswered")),
+                "stable": found.yardstick.is_stable,
+            },
             "rate_per_s": found.rate_per_s,
             "candidates": found.searched,
             "requests": found.requests,
@@ -64,14 +70,13 @@ def plan_json(found: RouterPlan) -> bytes:
             "fresh_seeds": _seeds(found),
             "recommendation": recommendation(found),
             "chosen": None if found.chosen is None else found.chosen.name,
+            "nearest": found.nearest or None,
+            "beyond": _beyond(found),
             "alike": list(found.alike),
             "front": list(found.front),
             "options": {one.name: _option(one) for one in found.options},
             "thresholds": [_plain(one, ("model", "share", "score", "measured")) for one in found.thresholds],
-            "capacity": [
-                _plain(one, ("owner", "limit", "allowed", "offered", "used", "reached_at_per_s"))
-                for one in found.ceilings
-            ],
+            "capacity": [_plain(one, _OF_CEILING) for one in found.ceilings],
             "gates": [_plain(one, _OF_WATCH) for one in found.watches],
             "drift": _drift(found),
             "sensitivity": _sensitivity(found),
@@ -94,7 +99,33 @@ def _option(one: Option) -> dict[str, Any]:
         "breaks": list(one.judgement.broken),
         "status": one.status,
         **{key: None if found is None else estimate_entry(found) for key, found in compared.items()},
+        "added_by_playing": _effect(one),
         "metrics": {name: estimate_entry(found) for name, found in one.estimates.items()},
+    }
+
+
+def _effect(one: Option) -> dict[str, Any] | None:
+    """Give what playing adds to cost and loss, each with half its interval; None where it can add nothing."""
+    effect = one.effect
+    if not effect.requests:
+        return None
+    usd, points = (effect.more[COST], effect.half[COST]), (-effect.more[RIGHT], effect.half[RIGHT])
+    return {
+        "requests": effect.requests,
+        "usd_per_1k": [float(value) / 1e6 for value in usd],
+        "points_lost": [100 * float(value) for value in points],
+    }
+
+
+def _beyond(found: RouterPlan) -> dict[str, Any] | None:
+    beyond = found.beyond
+    if beyond is None:
+        return None
+    return {
+        "kind": beyond.candidate.kind,
+        "pattern": dict(beyond.settings),
+        **_plain(beyond, ("usd", "loss")),
+        "short": [_plain(one, _OF_CEILING) for one in beyond.short],
     }
 
 
@@ -102,6 +133,7 @@ def _plain(one: object, names: tuple[str, ...]) -> Mapping[str, Any]:
     return {name: getattr(one, name) for name in names}
 
 
+_OF_CEILING = ("owner", "limit", "allowed", "offered", "used", "reached_at_per_s")
 _OF_MONTH = ("month", "hard", "loss", "usd", "saving", "escalated")
 _OF_WATCH = (
     "what",
@@ -133,9 +165,7 @@ def _drift(found: RouterPlan) -> dict[str, Any] | None:
                 **_plain(horizon.drift, ("logit", "input_growth", "output_growth")),
                 "breaks_in_month": horizon.breaks,
                 "overspends_in_month": horizon.overspends,
-                "months": [
-                    _plain(month, ("month", "hard", "loss", "usd", "saving", "escalated")) for month in horizon.months
-                ],
+                "months": [_plain(month, _OF_MONTH) for month in horizon.months],
             }
             for horizon in found.ahead.horizons
         },

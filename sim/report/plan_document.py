@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sim.report.escapes import escaped
+from sim.report.plan_remarks import remarks_of
 from sim.report.plan_tables import (
     alternatives,
     capacity,
@@ -19,7 +20,7 @@ from sim.report.plan_tables import (
     tornado,
     worth_it,
 )
-from sim.report.plan_words import computed, listed, recommendation, remarks_of
+from sim.report.plan_words import computed, listed, recommendation
 from sim.report.tables import grid_lines
 from sim.version import __version__
 

@@ -23,27 +23,30 @@ _MAIN = {
     "latency.p50": "P50",
     "latency.p95": "P95",
     "escalation.rate": "escalated",
+    "failure.rate": "unanswered",
 }
+_MEDIAN, _LEFT = "latency.p50", "failure.rate"  # where some get no answer, that says more than the median of the others
 
 
 def alternatives(found: RouterPlan) -> Grid:
     """Give all options, the choice in front, then those that meet the conditions by rising cost, then the others."""
+    left = any(one.unanswered for one in found.options)
+    columns = {metric: heading for metric, heading in _MAIN.items() if metric != (_MEDIAN if left else _LEFT)}
     rows = []
     for one in ordered(found):
-        cells = [_cell(one, metric) for metric in _MAIN]
+        cells = [_cell(one, metric) for metric in columns]
         rows.append(Row((_name(found, one),), (*cells, Written(stands(one)))))
-    return Grid("Alternatives", ("option",), (*_MAIN.values(), "conditions"), rows)
+    return Grid("Alternatives", ("option",), (*columns.values(), "conditions"), rows)
 
 
 def worth_it(found: RouterPlan) -> Grid:
     """Give what each option saves for each acceptable answer that it loses, and both sides of it in 30 days."""
-    base = next(one for one in found.options if one.name == found.baseline)
     monthly = found.rate_per_s * _MONTH_S
     rows = []
     for one in ordered(found):
         if one.saved_per_answer is None or one.saved_per_answer.value <= 0:
             continue
-        saved = (base.value("cost.per_1k") - one.value("cost.per_1k")) / 1000 * monthly
+        saved = (found.yardstick.usd - one.value("cost.per_1k")) / 1000 * monthly
         lost = one.value("quality.loss") / 100 * monthly
         cells = (written(one.saved_per_answer), Written(f"${saved:,.0f}"), Written(f"{lost:,.0f}"))
         rows.append(Row((_name(found, one),), cells))
@@ -82,6 +85,7 @@ def expectations(found: RouterPlan) -> Grid:
         "latency.p99": "latency, P99",
         "ttft.p95": "first token, P95",
         "escalation.rate": "escalated",
+        "failure.rate": "unanswered",
     }
     segment = "quality.acceptance.segment."
     for metric in () if chosen is None else chosen.estimates:

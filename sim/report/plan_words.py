@@ -1,16 +1,19 @@
-"""A router plan in words: what to do, what it rests on, and when it stops being right."""
+"""A router plan in words: what to do, and how it was found."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sim.report.grids import ABSENT
 from sim.report.numbers import negated, plural, written
-from sim.report.plan_tables import count, days, stands, usd
-from sim.study.until import Standing
+from sim.report.plan_tables import stands, usd
+from sim.study.until import UNSTABLE, Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sim.outcome.estimates import Estimate
     from sim.study.plan.answer import RouterPlan
-    from sim.study.plan.horizon import Ahead
     from sim.study.plan.options import Option
 
 _AIMS = {"cost": "the least cost", "latency": "the least P95 latency", "quality": "the fewest points lost"}
@@ -22,7 +25,7 @@ def recommendation(found: RouterPlan) -> list[str]:
     if chosen is None:
         asked = conditions(found) or "the limits of the fleet"
         return [f"No plan is recommended: nothing that was looked at is sure to meet {asked}.", _nearest(found)]
-    return [f"{_imperative(chosen)}.", f"{_effect(found, chosen)}."]
+    return [f"{imperative(chosen.settings)}.", f"{_effect(found, chosen)}."]
 
 
 def conditions(found: RouterPlan) -> str:
@@ -36,17 +39,30 @@ def listed(names: list[str]) -> str:
 
 
 def _nearest(found: RouterPlan) -> str:
-    undecided = [one.name for one in found.options if one.judgement.standing is Standing.UNDECIDED]
+    undecided = [one for one in found.options if one.judgement.standing is Standing.UNDECIDED]
     if undecided:
-        names = listed(undecided[:3])
-        return f"Of {names} it is undecided: more replications (--replications) or a longer run would tell."
-    best = min(found.options, key=lambda one: (len(one.judgement.broken), one.value("quality.loss")))
-    return f"The nearest, {best.name}, {stands(best)}; loosen a condition, or change the fleet."
+        names = listed([one.name for one in undecided[:3]])
+        reasons = list(dict.fromkeys(reason for one in undecided for reason in one.judgement.open))[:2]
+        why = f" ({'; '.join(reasons)})" if reasons else ""
+        return f"Of {names} it is undecided{why}: more replications (--replications) or a longer run would tell."
+    best = next(one for one in found.options if one.name == found.nearest)
+    broken = "cannot keep up" if best.judgement.broken == (UNSTABLE,) else stands(best)
+    loses = f" (it loses {interval(best.estimates.get('quality.loss'))} points)" if found.goal.quality_budget else ""
+    return f"The nearest, {best.name}, {broken}{loses}; loosen a condition, or change the fleet."
 
 
-def _imperative(chosen: Option) -> str:
+def interval(loss: Estimate | None) -> str:
+    """Write points lost with their interval."""
+    if loss is None:
+        return ABSENT
+    if loss.lower is None or loss.upper is None:
+        return points_of(loss.value)
+    return f"{points_of(loss.value)} [{points_of(loss.lower)}, {points_of(loss.upper)}]"
+
+
+def imperative(settings: Mapping[str, Any]) -> str:
     """Tell what to do, from the pattern itself."""
-    settings = dict(chosen.settings)
+    settings = dict(settings)
     rules = [f"{_meets(rule['when'])} straight to {rule['to']}" for rule in settings.get("rules", [])]
     text = _BODIES[settings["kind"]](settings)
     return f"Send {listed(rules)}; {text[0].lower()}{text[1:]}" if rules else text
@@ -126,19 +142,21 @@ def _effect(found: RouterPlan, chosen: Option) -> str:
     if chosen.name == found.baseline:
         return "Nothing that was looked at does better within the limits"
     base = next(one for one in found.options if one.name == found.baseline)
-    parts = [_saves(chosen, base), _loses(found, chosen), _answers(chosen, base)]
+    parts = [_saves(found, chosen), _loses(found, chosen), _answers(chosen, base)]
     return f"This {listed([part for part in parts if part])}"
 
 
-def _saves(chosen: Option, base: Option) -> str:
-    cost, before = chosen.estimates["cost.per_1k"], base.estimates["cost.per_1k"]
-    saving = chosen.estimates.get("cost.saving")
-    change = f"({written(before).value} to {written(cost).value} per 1,000 requests)"
+def _saves(found: RouterPlan, chosen: Option) -> str:
+    cost, saving = chosen.estimates["cost.per_1k"], chosen.estimates.get("cost.saving")
+    before = next(one for one in found.options if one.name == found.baseline).estimates["cost.per_1k"]
+    was = written(before).value if found.yardstick.holds else usd(found.yardstick.usd)
+    change = f"({was} to {written(cost).value} per 1,000 requests)"
     if saving is None:
         return ""
     if saving.value >= 0:
-        return f"saves {written(saving)} of the cost of {base.name} {change}"
-    return f"costs {written(negated(saving))} more than {base.name} {change}"
+        of = f"the cost of {found.baseline}" if found.yardstick.holds else f"what {found.baseline} would cost"
+        return f"saves {written(saving)} of {of} {change}"
+    return f"costs {written(negated(saving))} more than {found.baseline} {change}"
 
 
 def _loses(found: RouterPlan, chosen: Option) -> str:
@@ -146,8 +164,8 @@ def _loses(found: RouterPlan, chosen: Option) -> str:
     if loss is None:
         return ""
     if loss.value < 0:
-        return f"gains {_points(-loss.value)} points of acceptance"
-    return f"loses {_points(loss.value)} points of acceptance" + (
+        return f"gains {points_of(-loss.value)} points of acceptance"
+    return f"loses {points_of(loss.value)} points of acceptance" + (
         "" if budget is None else f" of the {budget:g} allowed"
     )
 
@@ -160,141 +178,9 @@ def _answers(chosen: Option, base: Option) -> str:
     return f"answers 95 % of the requests within {written(tail).value}{against}"
 
 
-def _points(value: float) -> str:
+def points_of(value: float) -> str:
+    """Write points of acceptance."""
     return f"{value:.2f}"
-
-
-def remarks_of(found: RouterPlan) -> list[str]:
-    """Say what is to be known beside the recommendation."""
-    lines = [
-        *_alike(found),
-        *_blind(found),
-        *_certainty(found),
-        *_worth(found),
-        *_sensitive(found),
-        *_drift(found),
-        *_watching(found),
-    ]
-    return [f"{line[0].upper()}{line[1:]}" for line in lines]
-
-
-def _alike(found: RouterPlan) -> list[str]:
-    if found.chosen is None:
-        return []
-    unit = "points" if found.goal.minimise == "quality" else "%"
-    band = f"{100 * found.goal.indifference:.3g} {unit}"
-    if not found.alike:
-        return [f"nothing else in the table that meets the conditions is within {band} of {found.chosen.name}."]
-    names = listed(list(found.alike))
-    return [f"within {band} of {found.chosen.name}, or not to be told from it: {names}. Take what is simpler to run."]
-
-
-def _blind(found: RouterPlan) -> list[str]:
-    """Say what signals are worth: how much the plan saves beyond requests sent at random in the right shares."""
-    split = next((one for one in found.options if one.name == "best-split"), None)
-    if found.chosen is None or split is None or split.dearer is None or found.goal.minimise != "cost":
-        return []
-    if split.dearer.lower is None or split.dearer.lower <= 0:
-        return ["a coin that sends requests at random does as well for the same loss: the signals are worth nothing."]
-    return [f"a coin that sends requests at random would cost {written(split.dearer)} more for the same quality."]
-
-
-def _certainty(found: RouterPlan) -> list[str]:
-    fresh = found.fresh_seeds
-    if fresh is None or found.chosen is None:
-        return []
-    loss = found.chosen.estimates["quality.loss"]
-    interval = f"[{loss.lower or 0:.2f}, {loss.upper or 0:.2f}]"
-    seeds = f"{fresh.seeds} fresh seeds of {found.fresh_requests // fresh.seeds:,} requests"
-    text = f"the loss is {_points(loss.value)} points {interval} over {seeds}"
-    alone = (
-        f"{fresh.within} keep to the budget each by itself, where chance gives or takes {fresh.give_or_take:.2g} points"
-    )
-    over = "none exceeds" if fresh.over == 0 else f"{fresh.over} exceeds" if fresh.over == 1 else f"{fresh.over} exceed"
-    return [f"{text}; {alone}, and {over} it by more than that."]
-
-
-def _worth(found: RouterPlan) -> list[str]:
-    """Say from which value of an acceptable answer on the plan does not pay."""
-    if found.chosen is None or found.chosen.saved_per_answer is None:
-        return []
-    saved = found.chosen.saved_per_answer
-    return [
-        f"it saves {written(saved)} for each acceptable answer that it loses: it pays unless one is worth more to you."
-    ]
-
-
-def _sensitive(found: RouterPlan) -> list[str]:
-    """Say which assumptions flip the choice, and which one is worth measuring better."""
-    if found.tornado is None or found.chosen is None or not found.tornado.entries:
-        return []
-    entries = found.tornado.entries
-    flips = [f"{one.name} {one.flips_at} ({one.flips_to})" for one in entries if one.flips_at]
-    how = "better than this one by more than the indifference, thresholds set anew"
-    lines = [
-        f"another kind of plan would be {how}, from here on: {'; '.join(flips)}."
-        if flips
-        else f"none of {len(entries)} assumptions, moved by three times its range, makes another kind of plan {how}."
-    ]
-    best = max(entries, key=lambda one: one.worth or 0.0)
-    if best.worth and found.tornado.point_usd is not None:
-        price = f"a point of quality costs {usd(found.tornado.point_usd)} per 1,000 requests here"
-        lines.append(f"{price}; at that price knowing the {best.name} for sure is worth ${best.worth:,.0f} in 30 days.")
-    return lines
-
-
-def _drift(found: RouterPlan) -> list[str]:
-    if found.ahead is None or found.chosen is None:
-        return []
-    base = next(horizon for horizon in found.ahead.horizons if horizon.drift.name == "base")
-    start, middle, last = base.months[0], base.months[6], base.months[-1]
-    lines = []
-    if found.goal.quality_budget is not None and base.breaks is None:
-        after = f"({_points(middle.loss)} points after six)"
-        lines.append(f"under base drift the loss stays within the budget for {last.month} months and more {after}.")
-    elif found.goal.quality_budget is not None and base.breaks is not None:
-        what = "review the thresholds by then, or plan with a smaller budget"
-        lines.append(f"under base drift the loss exceeds the budget {_within(base.breaks)}: {what}.")
-    lines += _beside(found.ahead, found.goal.quality_budget)
-    if found.goal.spend_cap is not None and base.overspends is None:
-        lines.append(f"under base drift the spend cap holds for {last.month} months and more.")
-    elif base.overspends is not None:
-        lines.append(
-            f"under base drift the spend cap is exceeded {_within(base.overspends)}, with as many requests as now."
-        )
-    saving = f"the saving goes from {100 * start.saving:.3g} to {100 * middle.saving:.3g} %"
-    costs = f"1,000 requests cost {usd(middle.usd)} after six months instead of {usd(start.usd)}"
-    return [*lines, f"under base drift {costs}, and {saving}."]
-
-
-def _beside(ahead: Ahead, budget: float | None) -> list[str]:
-    """Say what the slower and the faster drift would do to the loss."""
-    if budget is None:
-        return []
-    told: dict[str, list[str]] = {}
-    for one in ahead.horizons:
-        if one.drift.name != "base":
-            what = "keeps to the budget" if one.breaks is None else f"exceeds the budget {_within(one.breaks)}"
-            told.setdefault(what, []).append(one.drift.name)
-    return [f"{listed([f'under {listed(names)} drift it {what}' for what, names in told.items()])}."]
-
-
-def _within(month: float) -> str:
-    return "within the first month" if month < 1 else f"in month {month:.1f}"
-
-
-def _watching(found: RouterPlan) -> list[str]:
-    judge = next((one for one in found.watches if one.settings["kind"] == "judge"), None)
-    if judge is None:
-        return []
-    points = "another point lost" if judge.finds == 1 else f"{judge.finds:.3g} more points lost"
-    daily, late = count(judge.looks_at), days(judge.delay_days)
-    text = f"a judge of {daily} answers a day finds {points} after {late} on average"
-    if judge.headroom is not None and judge.headroom_days is not None:
-        left = f"the {judge.headroom:.2f} points that are left of the budget"
-        late = "never" if days(judge.headroom_days) == "never" else f"after {days(judge.headroom_days)}"
-        text += f", and {left} {late}"
-    return [f"{text}."]
 
 
 def computed(found: RouterPlan) -> str:

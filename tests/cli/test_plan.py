@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cli.commands import invoke, process
 
-FEW = ("--requests", "6000", "--replications", "2", "--quiet", "--set", "run.requests=500")
+FEW = ("--requests", "2000", "--replications", "2", "--quiet", "--set", "run.requests=300")
 BUDGET = ("--quality-budget", "3%")
 
 
@@ -17,7 +17,7 @@ def run_as_planned(found: dict[str, Any]) -> None:
     """Put the pattern of a plan into the experiment, and see that a run gives the latencies that the plan expects."""
     chosen = found["options"][found["chosen"]]
     text = Path("tiny.yaml").read_text(encoding="utf-8").partition("patterns:")[0]
-    own = f"patterns: {json.dumps([chosen['pattern']])}\nrun: {{requests: 500, replications: 2}}\n"
+    own = f"patterns: {json.dumps([chosen['pattern']])}\nrun: {{requests: 300, replications: 2}}\n"
     Path("new.yaml").write_text(text + own, encoding="utf-8")
     run = json.loads(invoke("run", "new.yaml", "--json", "--quiet").out)["patterns"][found["chosen"]]
     assert run["latency.p95"] == chosen["metrics"]["latency.p95"]
@@ -43,7 +43,7 @@ def test_the_plan_is_told_and_written() -> None:
         "## What would change the decision",
         "## How it was computed",
     ]
-    typed = "tiercast plan tiny.yaml --quality-budget 3% --requests 6000 --set run.requests=500 --replications 2"
+    typed = "tiercast plan tiny.yaml --quality-budget 3% --requests 2000 --set run.requests=300 --replications 2"
     assert f"Command: {typed}" in document
     found = json.loads(Path("router-plan.json").read_text(encoding="utf-8"))
     assert found["chosen"] in found["options"]
@@ -71,6 +71,27 @@ def test_nothing_that_meets_the_limits_is_no_plan() -> None:
     )
     assert [path.name for path in Path().glob("*.md")] == ["none.md"]
     assert "## The pattern" not in Path("none.md").read_text(encoding="utf-8")
+
+
+def test_a_frontier_that_is_overloaded_is_no_yardstick() -> None:
+    """If the frontier is overloaded itself, loss is held against its answers as if each had come, and so said."""
+    full = ("--set", "fleet.large.capacity={concurrency: 2}", "--set", "fleet.large.client={timeout: 4s}")
+    answer = invoke("plan", "tiny.yaml", *FEW, "--quality-budget", "6%", *full)
+    assert answer.code == 0
+    found = json.loads(Path("router-plan.json").read_text(encoding="utf-8"))
+    assert "yardstick, is no working system at this load: it leaves" in " ".join(answer.out.split())
+    base, chosen = (found["options"][name] for name in ("frontier-only", found["chosen"]))
+    assert base["breaks"] == ["quality.loss<=6%"]
+    assert base["metrics"]["quality.loss"]["value"] > 6
+    assert 0 < chosen["metrics"]["quality.loss"]["value"] < 6
+    assert found["yardstick"]["unanswered"] > 0.1
+    strict = invoke("plan", "tiny.yaml", *FEW, "--quality-budget", "0.1%", *full)
+    said = " ".join(strict.out.split())
+    assert "No plan is recommended" in said
+    assert "large would need" in said
+    assert "of its 2 servers, of which 95 % may be busy" in said
+    told = json.loads(Path("router-plan.json").read_text(encoding="utf-8"))
+    assert told["beyond"]["short"][0]["owner"] == "large"
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ are. Within a class nothing changes, so that what each class costs and loses tod
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from sim.columns import Bools, Floats
 from sim.experiment.drifting import PRESETS
+from sim.study.plan.effects import as_if_answered
 from sim.study.plan.sample import CONFIRM_FROM, drawn, measured_from
 
 if TYPE_CHECKING:
@@ -78,6 +79,29 @@ class Horizon:
 
 
 @dataclass(frozen=True, slots=True)
+class Now:
+    """What was confirmed of today: USD of 1,000 requests of the pattern and of the yardstick, points lost."""
+
+    usd: float
+    base_usd: float
+    loss: float
+
+    def from_here(self, found: Month, start: Month) -> Month:
+        """Give a month as it follows from today: cost by the same factor, loss by as many points as on the requests."""
+        usd = found.usd * self.usd / start.usd if start.usd else self.usd
+        base, before = _base_usd(found), _base_usd(start)
+        of = self.base_usd * base / before if before else 0.0
+        return replace(
+            found, usd=usd, loss=self.loss + found.loss - start.loss, saving=1 - usd / of if of else found.saving
+        )
+
+
+def _base_usd(month: Month) -> float:
+    """Give what the baseline costs in a month."""
+    return month.usd / (1 - month.saving) if month.saving < 1 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Ahead:
     """Which task classes count as hard, and what each drift brings."""
 
@@ -121,11 +145,13 @@ def look_ahead(
     *,
     budget: float | None,
     cap_per_1k: float | None,
+    now: Now,
     requests: int = REQUESTS,
 ) -> Ahead:
     """Give what the months bring to a pattern. With one task class only tokens grow, and no class is hard.
 
-    `budget` are points, `cap_per_1k` USD of 1,000 requests; sums are taken over so many `requests`.
+    `budget` are points, `cap_per_1k` USD of 1,000 requests; sums are taken over so many `requests`, and tell how months
+    differ from today, which is as it was confirmed (`now`).
     """
     both: list[_ByClass] = []
     tasks: tuple[str, ...] = ()
@@ -142,14 +168,15 @@ def look_ahead(
     limits = (budget, cap_per_1k)
     return Ahead(
         tuple(task for task, is_hard in zip(tasks, hard.tolist(), strict=True) if is_hard),
-        tuple(_horizon(both[0], both[1], hard, drift, limits) for drift in DRIFTS),
+        tuple(_horizon((both[0], both[1]), hard, drift, limits, now) for drift in DRIFTS),
     )
 
 
 def _horizon(
-    mine: _ByClass, base: _ByClass, hard: Bools, drift: Drift, limits: tuple[float | None, float | None]
+    both: tuple[_ByClass, _ByClass], hard: Bools, drift: Drift, limits: tuple[float | None, float | None], now: Now
 ) -> Horizon:
-    months = tuple(_month(mine, base, hard, drift, month) for month in range(MONTHS + 1))
+    found = [_month(*both, hard, drift, month) for month in range(MONTHS + 1)]
+    months = tuple(now.from_here(month, found[0]) for month in found)
     budget, cap = limits
     return Horizon(
         drift,
@@ -191,7 +218,7 @@ def _month(mine: _ByClass, base: _ByClass, hard: Bools, drift: Drift, month: int
 
 
 def _summed(scene: Scene, pattern: Pattern, answers: Answers, rows: slice) -> _ByClass:
-    requests, of = answers.requests, scene.plan(pattern, answers)
+    requests, of = answers.requests, as_if_answered(scene.plan(pattern, answers))
     n = len(requests)
     of_input, of_output, fixed, right = (np.zeros(n) for _ in range(4))
     for group in of.groups:

@@ -1,25 +1,28 @@
-"""What patterns cost and lose on fresh requests, asked of the patterns themselves and compared request by request."""
+"""What patterns cost and lose on fresh requests, asked of the patterns themselves and compared request by request.
+
+The yardstick of quality and savings is what the baseline's model costs and answers if every call of it is answered:
+one that is overloaded itself would make anything look good. To each pattern, the baseline among them, is added what
+playing has shown that calls which are not answered at once take away and cost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from sim.columns import Floats, Ints
-from sim.fleet.capacity import replicas_of
-from sim.outcome.bill import leg_costs
 from sim.outcome.estimates import Estimate
 from sim.outcome.intervals import ratio_interval, student_t
+from sim.study.plan.effects import COST, ESCALATED, NO_EFFECT, RIGHT, Effect, fixed_nano, summed
 from sim.study.plan.sample import drawn, measured_from
 
 if TYPE_CHECKING:
     from sim.experiment.scene import Scene
-    from sim.routing.answers import Answers
     from sim.routing.patterns import Pattern
-    from sim.routing.plan import Plan
 
 BLOCKS: Final = 20
 """Parts, at most, that fresh requests are put together into: each holds replications of its own, and intervals come
@@ -51,22 +54,34 @@ class Sums:
         self.right[block] += found[1]
         self.escalated[block] += found[2]
 
+    def of_blocks(self, blocks: Ints) -> Sums:
+        """Give a copy with these blocks alone."""
+        return Sums(self.cost[blocks], self.right[blocks], self.escalated[blocks])
+
 
 @dataclass(slots=True)
 class Part:
-    """Sums of several patterns over the same requests; `requests` and `seconds` by block."""
+    """Sums of several patterns over the same requests; `requests` and `seconds` by block.
+
+    `yardstick` are those of the baseline with every call answered.
+    """
 
     sums: dict[str, Sums]
+    yardstick: Sums = field(default_factory=Sums)
     requests: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
     seconds: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
 
     def of_blocks(self, blocks: Ints) -> Part:
         """Give the sums of these blocks alone: where there are few replications, others are empty."""
-        sums = {
-            name: Sums(some.cost[blocks], some.right[blocks], some.escalated[blocks])
-            for name, some in self.sums.items()
-        }
-        return Part(sums, self.requests[blocks], self.seconds[blocks])
+        sums = {name: some.of_blocks(blocks) for name, some in self.sums.items()}
+        return Part(sums, self.yardstick.of_blocks(blocks), self.requests[blocks], self.seconds[blocks])
+
+    def play(self, name: str, effect: Effect) -> None:
+        """Add to what a pattern does by itself what playing adds."""
+        mine = self.sums[name]
+        mine.cost += effect.more[COST] * self.requests
+        mine.right += effect.more[RIGHT] * self.requests
+        mine.escalated += effect.more[ESCALATED] * self.requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,55 +100,75 @@ class FreshSeeds:
 
 @dataclass(slots=True)
 class Ledger:
-    """Sums of patterns over fresh requests: of the main ones over all, and of all patterns over a part of these."""
+    """Sums of patterns over fresh requests: of the main ones over all, and of all patterns over a part of these.
+
+    `effects` are what playing has added to some of them; the interval of each is joined to that of the fresh requests,
+    both being independent.
+    """
 
     every: Part
     shared: Part
     level: float
     baseline: str
+    effects: Mapping[str, Effect] = field(default_factory=dict)
 
     def of(self, *names: str) -> Part:
         """Give the most requests that all of these patterns were routed on."""
         return self.every if all(name in self.every.sums for name in names) else self.shared
 
+    def effect(self, name: str) -> Effect:
+        """Give what playing adds to a pattern."""
+        return self.effects.get(name, NO_EFFECT)
+
     def estimates(self, name: str) -> dict[str, Estimate]:
         """Give cost, loss, saving and escalation of a pattern with their intervals over the blocks."""
-        part = self.of(name)
-        mine, base = part.sums[name], part.sums[self.baseline]
+        part, half = self.of(name), self.effect(name).half
+        mine, base = part.sums[name], part.yardstick
+        count = part.requests
+        cost = half[COST] / _NANO
         found = {
-            "cost.per_1k": self._of(mine.cost / _NANO * 1000, part.requests, "usd/1k"),
-            "cost.per_30d": self._of(mine.cost / _NANO * _DAYS_30_S, part.seconds, "usd"),
-            "quality.acceptance": self._of(mine.right, part.requests, "fraction"),
-            "escalation.rate": self._of(mine.escalated, part.requests, "fraction"),
+            "cost.per_1k": self._of(mine.cost / _NANO * 1000, count, "usd/1k", half=cost * 1000),
+            "cost.per_30d": self._of(
+                mine.cost / _NANO * _DAYS_30_S,
+                part.seconds,
+                "usd",
+                half=cost * _DAYS_30_S * _ratio(count, part.seconds),
+            ),
+            "quality.acceptance": self._of(mine.right, count, "fraction", half=half[RIGHT]),
+            "escalation.rate": self._of(mine.escalated, count, "fraction", half=half[ESCALATED]),
         }
+        lost = (base.right - mine.right) * _POINTS
+        found["quality.loss"] = self._of(lost, count, "points", self.baseline, half=half[RIGHT] * _POINTS)
         if name != self.baseline:
-            found["cost.saving"] = self._of(base.cost - mine.cost, base.cost, "fraction", self.baseline)
-            lost = (base.right - mine.right) * _POINTS
-            found["quality.loss"] = self._of(lost, part.requests, "points", self.baseline)
-        else:
-            found["quality.loss"] = Estimate(0.0, 0.0, 0.0, "points", self.baseline)
+            share = half[COST] * _ratio(count, base.cost)
+            found["cost.saving"] = self._of(base.cost - mine.cost, base.cost, "fraction", self.baseline, half=share)
         return found
 
     def dearer(self, name: str, than: str) -> Estimate:
         """Give by which share of the other's cost a pattern costs more, request by request."""
         part = self.of(name, than)
         mine, other = part.sums[name].cost, part.sums[than].cost
-        return self._of(mine - other, other, "fraction", than)
+        half = math.hypot(self.effect(name).half[COST], self.effect(than).half[COST]) * _ratio(part.requests, other)
+        return self._of(mine - other, other, "fraction", than, half=half)
 
     def worse(self, name: str, than: str) -> Estimate:
         """Give how many points more a pattern loses than another, request by request."""
         part = self.of(name, than)
         lost = (part.sums[than].right - part.sums[name].right) * _POINTS
-        return self._of(lost, part.requests, "points", than)
+        half = math.hypot(self.effect(name).half[RIGHT], self.effect(than).half[RIGHT]) * _POINTS
+        return self._of(lost, part.requests, "points", than, half=half)
 
     def saved_per_answer(self, name: str) -> Estimate | None:
-        """Give USD saved for each acceptable answer that is lost against the baseline.
+        """Give USD saved for each acceptable answer that is lost against the yardstick.
 
         The pattern pays where one is worth less. None where none is lost for sure.
         """
-        part = self.of(name)
-        mine, base = part.sums[name], part.sums[self.baseline]
-        found = self._of((base.cost - mine.cost) / _NANO, base.right - mine.right, "usd", self.baseline)
+        part, half = self.of(name), self.effect(name).half
+        mine, base = part.sums[name], part.yardstick
+        saved, lost = (base.cost - mine.cost) / _NANO, base.right - mine.right
+        value, each = _ratio(saved, lost), _ratio(part.requests, lost)
+        extra = math.hypot(half[COST] / _NANO, value * half[RIGHT]) * abs(each)
+        found = self._of(saved, lost, "usd", self.baseline, half=extra)
         loss = self.estimates(name)["quality.loss"]
         sure = loss.lower is not None and loss.lower > 0
         return found if sure and not found.few_data else None
@@ -141,7 +176,7 @@ class Ledger:
     def losses(self, name: str) -> Floats:
         """Give the points lost in each block, float64[blocks]."""
         part = self.of(name)
-        found: Floats = (part.sums[self.baseline].right - part.sums[name].right) * _POINTS / part.requests
+        found: Floats = (part.yardstick.right - part.sums[name].right) * _POINTS / part.requests
         return found
 
     def fresh_seeds(self, name: str, budget: float) -> FreshSeeds | None:
@@ -153,11 +188,16 @@ class Ledger:
         within, over = (losses <= budget).sum(), (losses - around > budget).sum()
         return FreshSeeds(len(losses), int(within), int(over), around)
 
-    def _of(self, numerator: Floats, denominator: Floats, unit: str, baseline: str = "") -> Estimate:
+    def _of(
+        self, numerator: Floats, denominator: Floats, unit: str, baseline: str = "", *, half: float = 0.0
+    ) -> Estimate:
+        """Give a ratio over the blocks; `half` is half the interval of what playing has added to it."""
         found = ratio_interval(numerator, denominator, self.level)
-        if found is None:
-            return Estimate(0.0, None, None, unit, baseline, few_data=True)
-        return Estimate(found.value, found.lower, found.upper, unit, baseline, found.few_data)
+        if found is None or found.lower is None or found.upper is None:
+            value = 0.0 if found is None else found.value
+            return Estimate(value, None, None, unit, baseline, few_data=True)
+        around = math.hypot((found.upper - found.lower) / 2, half)
+        return Estimate(found.value, found.value - around, found.value + around, unit, baseline, found.few_data)
 
 
 def ledger(
@@ -166,14 +206,14 @@ def ledger(
     baseline: str,
     *,
     beside: Sequence[Pattern] = (),
+    effects: Mapping[str, Effect] | None = None,
     requests: int,
     first: int,
     level: float,
 ) -> Ledger:
     """Route fresh requests by every pattern of `main`, the baseline among them, and a part of them by those `beside`.
 
-    Replications are dealt out to the blocks in turn. Only for patterns of which no call may be refused: what others
-    cost, playing shows.
+    Replications are dealt out to the blocks in turn. `effects` are what playing adds where calls may be refused.
     """
     every = Part({one.name: Sums() for one in main})
     shared = Part({one.name: Sums() for one in (*main, *beside)})
@@ -185,35 +225,29 @@ def ledger(
             part.requests[block] += len(answers.requests.arrival_ns[rows])
             part.seconds[block] += seconds
         for pattern in (*main, *beside) if is_shared else main:
-            found = _found(scene.plan(pattern, answers), answers, rows)
+            found = summed(scene.plan(pattern, answers), answers, rows)
             for part, block in parts:
                 if pattern.name in part.sums:
                     part.sums[pattern.name].add(block, found)
     for part in (every, shared):
         for pattern in (*main, *beside):
             if pattern.name in part.sums:
-                part.sums[pattern.name].cost += _fixed_nano(scene, pattern) * part.seconds
-    filled = [part.of_blocks(np.flatnonzero(part.requests)) for part in (every, shared)]
-    return Ledger(filled[0], filled[1], level, baseline)
+                part.sums[pattern.name].cost += fixed_nano(scene, pattern) * part.seconds
+    filled = [_played(part, baseline, effects or {}) for part in (every, shared)]
+    return Ledger(filled[0], filled[1], level, baseline, effects or {})
 
 
-def _found(plan: Plan, answers: Answers, rows: slice) -> tuple[int, int, int]:
-    """Give nano-dollars, acceptable answers and escalations of the requests that count."""
-    start, cost, right = rows.start or 0, 0, 0
-    for group in plan.groups:
-        costs = leg_costs(group, plan, answers)
-        cost += int(costs[int(np.searchsorted(group.request, start)) :].sum())
-    for number, model in enumerate(plan.models):
-        mine = plan.answer_model[rows] == number
-        if mine.any():
-            right += int((answers.acceptable(model)[rows] & mine).sum())
-    return cost, right, int(plan.escalated[rows].sum())
+def _played(part: Part, baseline: str, effects: Mapping[str, Effect]) -> Part:
+    """Give the blocks that hold requests, with the yardstick set and the effects of playing added."""
+    blocks = np.flatnonzero(part.requests)
+    part.yardstick = part.sums[baseline]
+    found = part.of_blocks(blocks)
+    for name in part.sums:
+        found.play(name, effects.get(name, NO_EFFECT))
+    return found
 
 
-def _fixed_nano(scene: Scene, pattern: Pattern) -> float:
-    """Give nano-dollars a second of the replicas that a pattern keeps, as many as there are at the start."""
-    hourly = sum(
-        scene.spec.fleet[name].price.replica_hour_usd * replicas_of(scene.spec.fleet[name].capacity)
-        for name in scene.models_of(pattern)
-    )
-    return hourly / 3600 * _NANO
+def _ratio(some: Floats, of: Floats) -> float:
+    """Give the ratio of two sums, 0 where the second one is."""
+    whole = float(of.sum())
+    return float(some.sum()) / whole if whole else 0.0

@@ -14,10 +14,12 @@ from sim.experiment.simulate import Run
 from sim.experiment.workers import play_some
 from sim.outcome.estimates import Estimate
 from sim.study.plan.candidates import AS_WRITTEN, Candidate
+from sim.study.plan.effects import NO_EFFECT, Effect, effects_of
 from sim.study.until import Judgement, judged
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
+    from sim.outcome.outcomes import Outcome
     from sim.routing.patterns import Pattern
     from sim.study.plan.goal import Effort
     from sim.study.plan.ledger import Ledger
@@ -28,6 +30,7 @@ SHORTLIST_FROM: Final = 1 << 21
 """First replication of those in which a shortlist is played; the confirming ones begin at 0, as a run does."""
 
 BASELINE: Final = "single"
+UNANSWERED: Final = "failure.rate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,19 @@ class Named:
     pattern: Pattern
     candidate: Candidate | None = None
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The pattern as YAML says it."""
+        return self.pattern.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
     """An option, confirmed: estimates by metric, how it stands to the conditions, and how it compares with the choice.
 
     `dearer` is the share by which it costs more than the choice and `worse` the points that it loses more, both request
-    by request; None for the choice itself and where calls may be refused. `saved_per_answer` are USD saved for each
-    acceptable answer lost against the baseline, None where none is lost for sure.
+    by request; None for the choice itself. `saved_per_answer` are USD saved for each acceptable answer lost against the
+    yardstick, None where none is lost for sure. `effect` is what playing has added to cost and quality.
     """
 
     name: str
@@ -59,6 +67,13 @@ class Option:
     dearer: Estimate | None = None
     worse: Estimate | None = None
     saved_per_answer: Estimate | None = None
+    effect: Effect = NO_EFFECT
+
+    @property
+    def unanswered(self) -> float:
+        """Share of requests that got no answer."""
+        found = self.estimates.get(UNANSWERED)
+        return 0.0 if found is None else found.value
 
     def value(self, metric: str) -> float:
         """Give the value of a metric; infinity where it was not measured."""
@@ -104,10 +119,40 @@ def played(experiment: Experiment, scene: Scene, effort: Effort, first: int) -> 
     return Run(experiment, scene, engine, outcomes, remark=remark)
 
 
+class Plays:
+    """Patterns in the replications that confirm a plan; each is played once, however often it is asked for."""
+
+    def __init__(self, experiment: Experiment, scene: Scene, effort: Effort, replications: int) -> None:
+        self._experiment, self._scene, self._effort, self._replications = experiment, scene, effort, replications
+        self._outcomes: dict[str, list[Outcome]] = {}
+        self._effects: dict[str, Effect] = {}
+
+    def of(self, options: Sequence[Named]) -> tuple[Run, dict[str, Effect]]:
+        """Give the run of these options, and what playing adds to each."""
+        new = [one for one in options if _unnamed(one.pattern) not in self._outcomes]
+        whole = scene_of(self._scene, options, self._replications)
+        if new:
+            scene = scene_of(self._scene, new, self._replications)
+            run = played(self._experiment, scene, self._effort, 0)
+            effects = effects_of(scene, run.outcomes, scene.line_up.patterns, self._experiment.spec.run.level)
+            for pattern in scene.line_up.patterns:
+                self._outcomes[_unnamed(pattern)] = list(run.outcomes[pattern.name])
+                self._effects[_unnamed(pattern)] = effects.get(pattern.name, NO_EFFECT)
+        keys = {pattern.name: _unnamed(pattern) for pattern in whole.line_up.patterns}
+        outcomes = {name: self._outcomes[key] for name, key in keys.items()}
+        effects = {name: self._effects[key] for name, key in keys.items()}
+        return Run(self._experiment, whole, self._effort.engine, outcomes, remark=""), effects
+
+
+def _unnamed(pattern: Pattern) -> str:
+    """Give a pattern without its name, which changes nothing in what it does."""
+    return pattern.model_dump_json(exclude={"name"}, exclude_none=True)
+
+
 def confirmed(
     options: Sequence[Named], run: Run, fresh: Ledger | None, untils: Sequence[Until], level: float
 ) -> list[Option]:
-    """Hold options against the conditions; cost and quality are those of fresh requests where nothing is refused."""
+    """Hold options against the conditions; cost and quality are those of fresh requests, and of what playing adds."""
     found = []
     for one in options:
         result = run.of(one.name)
@@ -118,20 +163,19 @@ def confirmed(
             Option(
                 name=one.name,
                 kind=one.kind,
-                settings=one.pattern.model_dump(mode="json", exclude_defaults=True, exclude_none=True),
+                settings=one.settings,
                 candidate=one.candidate,
                 estimates=result.estimates,
                 judgement=judged(result, untils, requests, level),
                 status=result.status,
+                effect=NO_EFFECT if fresh is None else fresh.effect(one.name),
             )
         )
     return found
 
 
-def compared(options: Sequence[Option], chosen: str, fresh: Ledger | None) -> list[Option]:
+def compared(options: Sequence[Option], chosen: str, fresh: Ledger) -> list[Option]:
     """Add to each option how it compares with the chosen one."""
-    if fresh is None:
-        return list(options)
     return [
         replace(one, saved_per_answer=fresh.saved_per_answer(one.name))
         if one.name == chosen

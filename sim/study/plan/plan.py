@@ -6,23 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sim.experiment.headroom import Ceiling, ceilings, weights
+from sim.experiment.headroom import REPLICAS, SERVERS, Ceiling, ceilings, weights
 from sim.experiment.scene import Scene
 from sim.fleet import Model
 from sim.fleet.capacity import batching_of, queue_of, queues_by_segment
 from sim.routing.thresholds import confidence_at_share
-from sim.study.plan.answer import RouterPlan, Threshold
+from sim.study.plan.answer import Beyond, RouterPlan, Threshold, Yardstick
 from sim.study.plan.bodies import Ladder
 from sim.study.plan.candidates import KINDS, Candidate
+from sim.study.plan.choosing import FRONT, alike, nearest, of_front, ranked, undominated
+from sim.study.plan.effects import COST, NO_EFFECT, RIGHT, Effect, effects_of
 from sim.study.plan.goal import LOSS, P95, PER_1K, SPEND, Effort, Goal
 from sim.study.plan.horizon import REQUESTS as MOST_AHEAD
-from sim.study.plan.horizon import Ahead, look_ahead
+from sim.study.plan.horizon import Ahead, Now, look_ahead
 from sim.study.plan.ledger import FreshSeeds, Ledger, ledger
 from sim.study.plan.means import means_of
 from sim.study.plan.options import (
     SHORTLIST_FROM,
     Named,
     Option,
+    Plays,
     compared,
     confirmed,
     named,
@@ -34,16 +37,17 @@ from sim.study.plan.sample import CONFIRM_FROM, MOST_OF_ONE, Means, Sample, draw
 from sim.study.plan.search import MONTH_S, Found, Searcher
 from sim.study.plan.sensitivity import Tornado, tornado
 from sim.study.plan.watching import watches
-from sim.study.until import Standing
+from sim.study.until import UNSTABLE, Standing
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
 
 _ATTEMPTS: Final = 3
 _BY_TABLES: Final = (LOSS, SPEND, PER_1K)
-_AT_BUDGETS: Final = (0.25, 0.5, 2.0, 4.0)
 _PER_KIND: Final = 3
 _PILOT: Final = 20_000
+_NANO: Final = 1e9
+_POINTS: Final = 100.0
 
 
 def plan(
@@ -68,6 +72,7 @@ class _Planning:
         self.means: Means = means_of(self.scene, goal.signals)
         self.level = experiment.spec.run.level
         self.replications = effort.replications or max(experiment.spec.run.replications, 2)
+        self._plays = Plays(experiment, self.scene, effort, self.replications)
         self.written = list(written_ones(self.scene))
         direct = self.scene.line_up.direct
         self.baseline = direct[self.scene.line_up.frontier]
@@ -87,14 +92,20 @@ class _Planning:
             # 3. confirm on requests and in replications that nobody has seen
             options, fresh = self._confirmed(best, found, attempt)
             self._progress(3, 4)
-            order = self._ranked(options, best)
+            order = ranked(self.goal, options, best)
             attempt += 1
-            if not order or order[0].judgement.standing is Standing.MEETS or attempt == _ATTEMPTS:
+            if not order or not self._loses_too_much(order[0]) or attempt == _ATTEMPTS:
                 break
             margin += self.effort.margin
         # 4. say what it means
         chosen = next((one for one in order if one.judgement.standing is Standing.MEETS), None)
         return self._answer(sample, searcher, options, fresh, chosen=chosen, attempts=attempt)
+
+    def _loses_too_much(self, option: Option) -> bool:
+        """Say whether fresh requests do not find an option within the budget for sure: a larger margin may help."""
+        found = option.judgement.found.get(LOSS)
+        until = next((one for one in self.goal.conditions if one.metric == LOSS), None)
+        return until is not None and found is not None and until.standing(found) is not Standing.MEETS
 
     # ---- shortlist
 
@@ -125,82 +136,50 @@ class _Planning:
             return []
         scene = scene_of(self.scene, some, max(self.replications // 2, 2))
         run = played(self.experiment, scene, self.effort, SHORTLIST_FROM)
+        effects = effects_of(self.scene, run.outcomes, [one.pattern for one in some], self.level, SHORTLIST_FROM)
         options = confirmed(some, run, None, self.goal.others, self.level)
         best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
         for one in options:
             if one.candidate is None:
                 continue
-            fails = one.judgement.standing is Standing.FAILS or one.status == "unstable"
-            order = (fails, self._objective(one))
+            candidate = _as_played(one.candidate, effects.get(one.name, NO_EFFECT))
+            order = self._order(one, candidate)
             if one.kind not in best or order < best[one.kind][0]:
-                best[one.kind] = (order, one.candidate)
+                best[one.kind] = (order, candidate)
         return [self._call(best[kind][1]) for kind in KINDS if kind in best]
+
+    def _order(self, option: Option, candidate: Candidate) -> tuple[bool, float]:
+        """Give what orders a shortlist: whether it breaks a limit as played, and the objective."""
+        point, budget = candidate.point, self.goal.quality_budget
+        fails = option.judgement.standing is Standing.FAILS or option.status == UNSTABLE
+        over = budget is not None and point.loss > budget
+        first = {"cost": point.usd, "latency": option.value(P95), "quality": point.loss}[self.goal.minimise]
+        return fails or over, first
 
     def _call(self, candidate: Candidate) -> Named:
         """Name a candidate; one model alone may be a baseline already."""
         known = self.scene.line_up.direct.get(candidate.body.models[0]) if candidate.kind == "single" else None
         return named(candidate, self.means, known or "")
 
-    def _objective(self, option: Option) -> float:
-        return option.value({"cost": PER_1K, "latency": P95, "quality": LOSS}[self.goal.minimise])
-
     # ---- confirmation
 
-    def _confirmed(self, best: Sequence[Named], found: Found, attempt: int) -> tuple[list[Option], Ledger | None]:
+    def _confirmed(self, best: Sequence[Named], found: Found, attempt: int) -> tuple[list[Option], Ledger]:
         taken = {one.name for one in best}
         written = [one for one in self.written if one.name not in taken]
-        options = [*written, *best, *self._of_front(found, best)]
-        scene = scene_of(self.scene, options, self.replications)
-        run = played(self.experiment, scene, self.effort, 0)
-        fresh = None
-        if not self._refusable(options):
-            first = CONFIRM_FROM + attempt * self.effort.requests
-            main = [one for one in options if one in best or one.name == self.baseline]
-            fresh = ledger(
-                self.scene,
-                [one.pattern for one in main],
-                self.baseline,
-                beside=[one.pattern for one in options if one not in main],
-                requests=self.effort.requests,
-                first=first,
-                level=self.level,
-            )
+        options = [*written, *best, *of_front(found, best, self.goal, self.means)]
+        run, effects = self._plays.of(options)
+        main = [one for one in options if one in best or one.name == self.baseline]
+        fresh = ledger(
+            self.scene,
+            [one.pattern for one in main],
+            self.baseline,
+            beside=[one.pattern for one in options if one not in main],
+            effects=effects,
+            requests=self.effort.requests,
+            first=CONFIRM_FROM + attempt * self.effort.requests,
+            level=self.level,
+        )
         return confirmed(options, run, fresh, self.goal.conditions, self.level), fresh
-
-    def _of_front(self, found: Found, best: Sequence[Named]) -> list[Named]:
-        """Give the cheapest candidates at other losses, so that the price of quality shows."""
-        budget = self.goal.quality_budget or 1.0
-        taken = {(one.candidate.rules, one.candidate.body) for one in best if one.candidate is not None}
-        some = list[Named]()
-        for factor in _AT_BUDGETS:
-            within = [one for one in found.front if one.point.loss <= factor * budget]
-            if not within:
-                continue
-            cheapest = min(within, key=lambda one: one.point.usd)
-            key = (cheapest.rules, cheapest.body)
-            if key not in taken and cheapest.kind != "single":
-                taken.add(key)
-                some.append(named(cheapest, self.means, f"front-{factor * budget:g}"))
-        return some
-
-    def _ranked(self, options: Sequence[Option], best: Sequence[Named]) -> list[Option]:
-        """Give the best of each kind in the order that search and shortlist say: confirmation only says yes or no."""
-        by_name = {one.name: one for one in options}
-        order = sorted((by_name[one.name] for one in best), key=self._searched)
-        if self.goal.minimise == "quality" or not order:
-            return order
-        # what is no better than another by more than the indifference is not worth its rules
-        most = self._searched(order[0])[0] * (1 + self.goal.indifference)
-        near = [one for one in order if self._searched(one)[0] <= most]
-        return [*sorted(near, key=_parts), *order[len(near) :]]
-
-    def _searched(self, option: Option) -> tuple[float, float]:
-        """Give what the search (and, of times, the play) said of the objective: nothing that the confirmation adds."""
-        point = option.candidate.point if option.candidate is not None else None
-        if point is None:
-            return (float("inf"), float("inf"))
-        first = {"cost": point.usd, "quality": point.loss, "latency": option.value(P95)}[self.goal.minimise]
-        return first, point.usd
 
     # ---- answer
 
@@ -209,7 +188,7 @@ class _Planning:
         sample: Sample,
         searcher: Searcher,
         options: list[Option],
-        fresh: Ledger | None,
+        fresh: Ledger,
         *,
         chosen: Option | None,
         attempts: int,
@@ -217,7 +196,8 @@ class _Planning:
         if chosen is not None:
             options = compared(options, chosen.name, fresh)
             chosen = next(one for one in options if one.name == chosen.name)
-        ahead = self._ahead(chosen, searcher.rate_per_s)
+        yardstick = self._yardstick(options, fresh)
+        ahead = self._ahead(chosen, yardstick, searcher.rate_per_s)
         return RouterPlan(
             experiment=self.experiment.name,
             title=self.experiment.spec.title or self.experiment.name,
@@ -229,39 +209,49 @@ class _Planning:
             rate_per_s=searcher.rate_per_s,
             searched=searcher.found.looked_at,
             requests=sample.requests,
-            fresh_requests=0 if fresh is None else int(fresh.every.requests.sum()),
+            fresh_requests=int(fresh.every.requests.sum()),
             replications=self.replications,
             attempts=attempts,
             chosen=chosen,
             options=tuple(options),
-            front=tuple(_undominated(options)),
-            alike=() if chosen is None else tuple(self._alike(options, chosen)),
+            front=tuple(undominated(options)),
+            alike=() if chosen is None else tuple(alike(self.goal, options, chosen)),
             thresholds=() if chosen is None else tuple(self._thresholds(chosen, sample)),
-            ceilings=() if chosen is None else tuple(self._ceilings(chosen, searcher.rate_per_s)),
+            ceilings=() if chosen is None else tuple(self._ceilings(self._named(chosen), searcher.rate_per_s)),
             fresh_seeds=self._fresh_seeds(chosen, fresh),
             baseline=self.baseline,
+            yardstick=yardstick,
+            nearest="" if chosen is not None else nearest(options).name,
+            beyond=None if chosen is not None else self._beyond(searcher),
             watches=() if chosen is None else tuple(watches(chosen, searcher.rate_per_s, self.goal.quality_budget)),
             ahead=ahead,
             tornado=self._tornado(chosen, options, () if ahead is None else ahead.hard),
-            notes=tuple(self._notes(sample)),
+            notes=tuple(self._notes(sample, searcher.found)),
         )
 
-    def _alike(self, options: Sequence[Option], chosen: Option) -> list[str]:
-        """Name options that meet the conditions and cannot be told from the choice in the objective."""
-        near = list[str]()
-        for one in options:
-            if one.name == chosen.name or one.judgement.standing is not Standing.MEETS:
-                continue
-            difference = one.worse if self.goal.minimise == "quality" else one.dearer
-            if self.goal.minimise == "latency" or difference is None or difference.lower is None:
-                mine, other = self._objective(chosen), self._objective(one)
-                close = abs(other - mine) <= self.goal.indifference * abs(mine)
-            else:
-                close = difference.lower <= 0 or difference.value <= self.goal.indifference * (
-                    1 if self.goal.minimise == "cost" else 100
-                )
-            near += [one.name] if close else []
-        return near
+    def _yardstick(self, options: Sequence[Option], fresh: Ledger) -> Yardstick:
+        base = next(one for one in options if one.name == self.baseline)
+        part = fresh.every
+        count = float(part.requests.sum())
+        return Yardstick(
+            usd=float(part.yardstick.cost.sum()) / _NANO / count * 1000,
+            acceptance=float(part.yardstick.right.sum()) / count,
+            unanswered=base.unanswered,
+            is_stable=base.status != UNSTABLE,
+        )
+
+    def _beyond(self, searcher: Searcher) -> Beyond | None:
+        """Say what would keep to the budget if servers could do more."""
+        candidate = searcher.found.beyond
+        if candidate is None or searcher.found.best:
+            return None
+        pattern = named(candidate, self.means)
+        short = [
+            one
+            for one in self._ceilings(pattern, searcher.rate_per_s)
+            if one.used > (self.goal.utilisation if one.limit in (SERVERS, REPLICAS) else 1.0)
+        ]
+        return Beyond(candidate, pattern.settings, candidate.point.usd, candidate.point.loss, tuple(short))
 
     def _thresholds(self, chosen: Option, sample: Sample) -> list[Threshold]:
         body = None if chosen.candidate is None else chosen.candidate.body
@@ -280,10 +270,10 @@ class _Planning:
             for model, share in zip(body.ladder, body.shares, strict=False)
         ]
 
-    def _ceilings(self, chosen: Option, rate_per_s: float) -> list[Ceiling]:
+    def _ceilings(self, chosen: Named, rate_per_s: float) -> list[Ceiling]:
         requests = self.scene.requests(0, _PILOT)
         answers = self.scene.answers(requests)
-        pattern = scene_of(self.scene, [self._named(chosen)], 2).line_up.patterns[-1]
+        pattern = scene_of(self.scene, [chosen], 2).line_up.patterns[-1]
         of = self.scene.plan(pattern, answers)
         spec = self.scene.spec
         return ceilings(
@@ -296,9 +286,9 @@ class _Planning:
             rate_per_s=rate_per_s,
         )
 
-    def _ahead(self, chosen: Option | None, rate_per_s: float) -> Ahead | None:
-        """Look ahead where what is asked depends on no queue."""
-        if chosen is None or self._refusable([self._named(chosen)]):
+    def _ahead(self, chosen: Option | None, yardstick: Yardstick, rate_per_s: float) -> Ahead | None:
+        """Look ahead from what was confirmed; months are not played, so that queues add what they do now."""
+        if chosen is None:
             return None
         baseline = next(one.pattern for one in self._baselines if one.name == self.baseline)
         cap = self.goal.spend_cap
@@ -309,6 +299,7 @@ class _Planning:
             baseline,
             budget=self.goal.quality_budget,
             cap_per_1k=per_1k,
+            now=Now(chosen.value(PER_1K), yardstick.usd, chosen.value(LOSS)),
             requests=min(self.effort.requests, MOST_AHEAD),
         )
 
@@ -316,9 +307,17 @@ class _Planning:
         """Move what the plan rests on; its rivals are the best of the other kinds."""
         if chosen is None or chosen.candidate is None:
             return None
-        best = [one for one in options if one.candidate is not None and not one.name.startswith("front-")]
+        best = [one for one in options if one.candidate is not None and not one.name.startswith(FRONT)]
         rivals = [one.candidate for one in best if one.candidate is not None and one.name != chosen.name]
-        return tornado(self.scene, self.goal, self.effort, chosen=chosen.candidate, rivals=rivals, hard=hard)
+        return tornado(
+            self.scene,
+            self.goal,
+            self.effort,
+            chosen=chosen.candidate,
+            rivals=rivals,
+            hard=hard,
+            now=(chosen.value(PER_1K), chosen.value(LOSS)),
+        )
 
     @property
     def _baselines(self) -> list[Named]:
@@ -329,14 +328,17 @@ class _Planning:
             return next(one for one in self.written if one.name == option.name)
         return named(option.candidate, self.means, option.name)
 
-    def _fresh_seeds(self, chosen: Option | None, fresh: Ledger | None) -> FreshSeeds | None:
+    def _fresh_seeds(self, chosen: Option | None, fresh: Ledger) -> FreshSeeds | None:
         """Say how each of the fresh seeds by itself keeps to the budget; None for fewer than two."""
-        if chosen is None or fresh is None or self.goal.quality_budget is None:
+        if chosen is None or self.goal.quality_budget is None:
             return None
         return fresh.fresh_seeds(chosen.name, self.goal.quality_budget)
 
-    def _notes(self, sample: Sample) -> list[str]:
-        found = []
+    def _notes(self, sample: Sample, searched: Found) -> list[str]:
+        found = [
+            f"of the kind {kind} none is told: rules change less than 0.1 % of what it costs and of how long it takes"
+            for kind in searched.idle
+        ]
         if self.means.checks == (None,):
             found.append(
                 "no cascade of the experiment says what checking a first answer takes; here it is free and instant"
@@ -350,8 +352,8 @@ class _Planning:
             found.append(f"the search looks at the first {MOST_OF_ONE:,} requests of each replication")
         if self._refusable(self.written):
             found.append(
-                "calls may be refused here: the search takes them for answered, and cost and quality of the options "
-                "are those of the replications that were played"
+                "calls may wait, be refused or fail here: search and fresh requests take them for answered at the "
+                "first try, and what the replications that were played cost and lose beside that is added"
             )
         return found
 
@@ -366,26 +368,11 @@ def _shows_in_play(model: Model) -> bool:
     return model.model_copy(update={"capacity": "unlimited"}).may_refuse()
 
 
-def _parts(option: Option) -> int:
-    """Give of how many rules and models an option is made."""
-    return 0 if option.candidate is None else len(option.candidate.rules) + len(option.candidate.models)
-
-
-def _undominated(options: Sequence[Option]) -> list[str]:
-    """Name the options that no other one beats in cost, loss and P95."""
-
-    def worth(one: Option) -> tuple[float, float, float]:
-        return one.value(PER_1K), one.value(LOSS), one.value(P95)
-
-    stable = [one for one in options if one.status != "unstable"]
-    return [
-        one.name
-        for one in stable
-        if not any(
-            worth(other) != worth(one) and all(a <= b for a, b in zip(worth(other), worth(one), strict=True))
-            for other in stable
-        )
-    ]
+def _as_played(candidate: Candidate, effect: Effect) -> Candidate:
+    """Give a candidate with what playing adds to its cost and loss."""
+    point = candidate.point
+    usd, loss = effect.more[COST] / _NANO * 1000, -effect.more[RIGHT] * _POINTS
+    return replace(candidate, point=replace(point, usd=point.usd + float(usd), loss=point.loss + float(loss)))
 
 
 def _silent(done: float, total: int) -> None:

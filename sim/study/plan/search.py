@@ -29,6 +29,7 @@ _MOST_LONG: Final = 24
 _FINE: Final = 500
 _FINE_LONG: Final = 100
 _KEPT_FAMILIES: Final = 3
+_IDLE: Final = 1e-3
 _POINTS: Final = 100.0
 _NANO: Final = 1e9
 _US: Final = 1e6
@@ -38,12 +39,16 @@ _US: Final = 1e6
 class Found:
     """What a search found: candidates by kind, best first; `front` those that nothing beats in cost and quality.
 
-    `looked_at` counts candidates. `best` are the best of each family within the limits, by kind.
+    `looked_at` counts candidates. `best` are the best of each family within the limits, by kind. No server has to do
+    more than it can in either; `beyond` is the best one that keeps to all limits but that. `idle` are kinds left out
+    because their rules change next to nothing.
     """
 
     best: dict[str, list[Candidate]] = field(default_factory=dict)
     front: list[Candidate] = field(default_factory=list)
     looked_at: int = 0
+    beyond: Candidate | None = None
+    idle: list[str] = field(default_factory=list)
 
 
 class Searcher:
@@ -70,10 +75,27 @@ class Searcher:
         for kind in list(self.found.best):
             for candidate in self.found.best[kind][:_KEPT_FAMILIES]:
                 self._refine(candidate, axes)
-        for kind, candidates in self.found.best.items():
-            self.found.best[kind] = sorted(candidates, key=self._objective)
+        for kind, candidates in list(self.found.best.items()):
+            of_use = [one for one in candidates if not self._is_idle(one)]
+            self.found.best[kind] = sorted(of_use, key=self._objective)
+            if not of_use:
+                del self.found.best[kind]
+                self.found.idle.append(kind)
         self.found.front = pareto(self.found.front)
         return self.found
+
+    def _is_idle(self, candidate: Candidate) -> bool:
+        """Say whether its rules change next to nothing: the same models without rules cost, lose and wait as much."""
+        plain = [
+            one for one in self.found.best.get(candidate.body.kind, []) if one.body.models == candidate.body.models
+        ]
+        mine = candidate.point
+        return bool(candidate.rules) and any(
+            abs(one.point.usd - mine.usd) <= _IDLE * mine.usd
+            and abs(one.point.loss - mine.loss) <= _IDLE * _POINTS / 10
+            and abs(one.point.time_s - mine.time_s) <= _IDLE * mine.time_s
+            for one in plain
+        )
 
     def _sweep(self, axes: Sequence[Axis], levels: Floats) -> None:
         cells = Cells(self.sample, axes)
@@ -235,11 +257,12 @@ class Searcher:
 
     def _keep(self, table: Table, batch: Sequence[Front], sums: Floats) -> None:
         columns = self._columns(table, batch, sums)
-        within = self._within(columns)
+        within, possible = self._within(columns), columns[-1] <= self.goal.utilisation
         for number, front in enumerate(batch):
-            self._keep_best(table, front, [column[number] for column in columns], within[number])
-        usd, loss = columns[0], columns[1]
-        for number, at in _undominated(usd, loss):
+            mine = [column[number] for column in columns]
+            self._keep_best(table, front, mine, within[number] & possible[number])
+            self._keep_beyond(table, front, mine, within[number] & ~possible[number])
+        for number, at in _undominated(np.where(possible, columns[0], np.inf), columns[1]):
             self._on_front(self._candidate(table, batch[number], [column[number] for column in columns], at))
 
     def _columns(self, table: Table, batch: Sequence[Front], sums: Floats) -> list[Floats]:
@@ -262,9 +285,9 @@ class Searcher:
         return sum(self._fixed[name] for name in sorted(called))
 
     def _within(self, columns: Sequence[Floats]) -> Bools:
-        """Say which candidates keep to the limits, the loss with its margin."""
-        usd, loss, error, _, _, used = columns
-        fine: Bools = used <= self.goal.utilisation
+        """Say which candidates keep to the limits but those of servers, the loss with its margin."""
+        usd, loss, error = columns[:3]
+        fine: Bools = np.ones(usd.shape, dtype=np.bool_)
         if self.goal.quality_budget is not None:
             fine &= loss + self.effort.margin * error <= self.goal.quality_budget
         if self.goal.spend_cap is not None:
@@ -276,11 +299,9 @@ class Searcher:
         return np.asarray(usd_per_1k) / 1000 * self.rate_per_s * MONTH_S
 
     def _keep_best(self, table: Table, front: Front, columns: Sequence[Floats], within: Bools) -> None:
-        if not within.any():
+        candidate = self._least(table, front, columns, within)
+        if candidate is None:
             return
-        objective = columns[{"cost": 0, "quality": 1, "latency": 3}[self.goal.minimise]]
-        at = int(np.argmin(np.where(within, objective, np.inf)))
-        candidate = self._candidate(table, front, columns, at)
         best = self.found.best.setdefault(candidate.kind, [])
         same = next((k for k, other in enumerate(best) if other.family == candidate.family), None)
         if same is None:
@@ -289,6 +310,19 @@ class Searcher:
             best[same] = candidate
         best.sort(key=self._objective)
         del best[4 * _KEPT_FAMILIES :]
+
+    def _keep_beyond(self, table: Table, front: Front, columns: Sequence[Floats], within: Bools) -> None:
+        candidate = self._least(table, front, columns, within)
+        best = self.found.beyond
+        if candidate is not None and (best is None or self._objective(candidate) < self._objective(best)):
+            self.found.beyond = candidate
+
+    def _least(self, table: Table, front: Front, columns: Sequence[Floats], among: Bools) -> Candidate | None:
+        """Give the best of some settings; None where there is none."""
+        if not among.any():
+            return None
+        objective = columns[{"cost": 0, "quality": 1, "latency": 3}[self.goal.minimise]]
+        return self._candidate(table, front, columns, int(np.argmin(np.where(among, objective, np.inf))))
 
     def _objective(self, candidate: Candidate) -> tuple[float, float, int]:
         """Give what orders candidates: the objective, then the cost, then how simple they are."""
@@ -316,8 +350,9 @@ def pareto(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _undominated(usd: Floats, loss: Floats) -> Iterator[tuple[int, int]]:
-    """Yield the places of what none beats in cost and quality."""
+    """Yield the places of what none beats in cost and quality, where the cost is finite."""
     order = np.lexsort((loss.ravel(), usd.ravel()))
+    order = order[np.isfinite(usd.ravel()[order])]
     sorted_loss = loss.ravel()[order]
     before = np.minimum.accumulate(np.concatenate(([np.inf], sorted_loss[:-1])))
     for place in order[sorted_loss < before].tolist():

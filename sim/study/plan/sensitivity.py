@@ -78,13 +78,36 @@ class Tornado:
     loss: float
     entries: tuple[Sensitivity, ...]
 
+    def starting_at(self, now: tuple[float, float] | None) -> Tornado:
+        """Give the same with cost and loss of the plan as they were confirmed: costs by the same factors."""
+        if now is None or not self.usd:
+            return self
+        factor, more = now[0] / self.usd, now[1] - self.loss
+
+        def moved(end: End) -> End:
+            return replace(end, usd=end.usd * factor, loss=end.loss + more, best_usd=end.best_usd * factor)
+
+        entries = tuple(replace(one, low=moved(one.low), high=moved(one.high)) for one in self.entries)
+        return replace(self, usd=now[0], loss=now[1], entries=entries)
+
 
 def tornado(
-    scene: Scene, goal: Goal, effort: Effort, *, chosen: Candidate, rivals: Sequence[Candidate], hard: tuple[str, ...]
+    scene: Scene,
+    goal: Goal,
+    effort: Effort,
+    *,
+    chosen: Candidate,
+    rivals: Sequence[Candidate],
+    hard: tuple[str, ...],
+    now: tuple[float, float] | None = None,
 ) -> Tornado:
-    """Move every assumption. `rivals` are the best of other kinds; plans that are made anew set thresholds anew."""
+    """Move every assumption. `rivals` are the best of other kinds; plans that are made anew set thresholds anew.
+
+    `now` is what was confirmed of the plan, USD of 1,000 requests and points lost: what is told of each end starts from
+    there, and only the change is of the requests that are looked at here.
+    """
     few = replace(effort, requests=min(effort.requests, REQUESTS), margin=0.0)
-    return _Mover(scene, goal, few, chosen, rivals).all(hard)
+    return _Mover(scene, goal, few, chosen, rivals).all(hard).starting_at(now)
 
 
 class _Mover:

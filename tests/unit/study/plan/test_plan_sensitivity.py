@@ -164,7 +164,7 @@ def test_each_fresh_seed_is_held_against_the_budget() -> None:
     """If one seed of four loses far more than the budget, three keep to it; none is over while chance explains it."""
     right = np.array([990.0, 991.0, 989.0, 950.0])
     part = Part({"plan": Sums(right=right), "large": Sums(right=np.full(4, 1000.0))})
-    part.requests = np.full(4, 1000)
+    part.yardstick, part.requests = part.sums["large"], np.full(4, 1000)
     some = Ledger(part, part, 0.95, "large")
     found = some.fresh_seeds("plan", 1.2)
     assert found is not None

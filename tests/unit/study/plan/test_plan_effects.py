@@ -1,0 +1,103 @@
+"""What playing adds to what fresh requests say: exact on requests that were played, nothing where nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import sim
+from sim.experiment.scene import Scene
+from sim.study.plan.effects import RIGHT, as_if_answered, effects_of, summed
+from sim.study.plan.goal import Effort
+from sim.study.plan.ledger import ledger
+from sim.study.plan.options import played, written_ones
+
+REPLICATIONS = 3
+REQUESTS = 400
+
+
+def scene_with(**of_large: Any) -> tuple[sim.Experiment, Scene]:
+    """Give a cascade to a large model whose capacity, client and limits are as given."""
+    data: dict[str, Any] = {
+        "version": 1,
+        "name": "full",
+        "seed": 4,
+        "workload": {
+            "arrivals": {"kind": "poisson", "rate_per_s": 5},
+            "tasks": {"chat": {"input_tokens": 500, "output_tokens": {"p50": 100, "p95": 300}}},
+        },
+        "fleet": {
+            "small": {"tier": "cheap", "price": {"input_mtok": 1, "output_mtok": 1}, "service": "400ms"},
+            "large": {"tier": "frontier", "price": {"input_mtok": 5, "output_mtok": 9}, "service": "900ms", **of_large},
+        },
+        "quality": {"acceptance": {"chat": {"small": 0.8, "large": 0.95}}, "confidence": {"small": {"auroc": 0.8}}},
+        "patterns": [
+            {"name": "cascade", "kind": "cascade", "ladder": ["small", "large"], "escalate_when": {"lowest": 0.4}}
+        ],
+        "run": {"requests": REQUESTS, "replications": REPLICATIONS},
+    }
+    one = sim.from_mapping(json.loads(json.dumps(data)))
+    return one, Scene(one.spec, one.line_up, one.inputs())
+
+
+TOO_SMALL = {"capacity": {"concurrency": 2}, "client": {"timeout": "4s", "retries": 1, "fallback": ["small"]}}
+
+
+def test_if_every_first_try_is_answered_nothing_is_left_of_the_others() -> None:
+    """If all first tries are taken for answered, retries and fallbacks cost nothing and change no answer."""
+    plain, trying = scene_with()[1], scene_with(**TOO_SMALL)[1]
+    for pattern in plain.line_up.patterns:
+        sums = [
+            summed(scene.plan(pattern, answers), answers, slice(0, None))
+            for scene in (plain, trying)
+            for answers in [scene.answers(scene.requests(0))]
+        ]
+        assert sums[0] == sums[1]
+    answers = trying.answers(trying.requests(0))
+    plan = trying.plan(trying.line_up.patterns[-1], answers)
+    assert sum(len(group.leg) for group in as_if_answered(plan).groups) < plan.itinerary.legs
+
+
+def test_on_the_requests_that_were_played_the_sum_is_what_was_played() -> None:
+    """If the fresh requests are those that were played, cost, answers and escalations are the played ones."""
+    experiment, scene = scene_with(**TOO_SMALL)
+    run = played(experiment, scene, Effort(engine="reference"), 0)
+    patterns = scene.line_up.patterns
+    effects = effects_of(scene, run.outcomes, patterns, 0.95)
+    sums = ledger(
+        scene,
+        patterns,
+        scene.line_up.baseline,
+        effects=effects,
+        requests=REPLICATIONS * REQUESTS,
+        first=0,
+        level=0.95,
+    )
+    for pattern in patterns:
+        found, result = sums.estimates(pattern.name), run.of(pattern.name).estimates
+        for metric in ("cost.per_1k", "quality.acceptance"):
+            assert found[metric].value == pytest.approx(result[metric].value, rel=1e-6)
+    assert sums.estimates("cascade")["escalation.rate"].value == pytest.approx(
+        run.of("cascade").estimates["escalation.rate"].value
+    )
+    # the yardstick answers every request, so that one who is overloaded loses against himself
+    base = sums.estimates(scene.line_up.baseline)["quality.loss"]
+    assert base.lower is not None
+    assert base.lower > 0
+    assert effects[scene.line_up.baseline].more[RIGHT] == pytest.approx(-base.value / 100)
+
+
+def test_where_all_is_answered_playing_adds_nothing() -> None:
+    """If calls wait at a limit and none is lost, the effect is exactly nothing, and no request is in doubt."""
+    limits = {"requests_per_minute": 6000, "on_limit": "queue"}
+    experiment, scene = scene_with(limits=limits)
+    run = played(experiment, scene, Effort(engine="reference"), 0)
+    names = {one.name for one in written_ones(scene)}
+    effects = effects_of(scene, run.outcomes, scene.line_up.patterns, 0.95)
+    assert set(effects) == names - {scene.line_up.cheap_only}
+    for effect in effects.values():
+        assert not effect.more.any()
+        assert not effect.half.any()
+        assert (effect.requests, effect.is_seen) == (REPLICATIONS * REQUESTS, False)

@@ -28,7 +28,7 @@ from sim.study.forecast import forecast
     help="What plays the requests; the answer does not depend on it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@output_option(".json, .csv, .parquet, .md, .focus.csv and .focus.parquet (in the shape of FOCUS)")
+@output_option(".json, .md, .csv, .parquet; .commitments.csv and others for one table each; .focus.csv for FOCUS")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
     experiment: Path,

@@ -15,7 +15,8 @@ from rich.text import Text
 from sim.experiment.summary import json_bytes
 from sim.report.diff import SIGNS, edited, folded, in_marker
 from sim.report.escapes import escaped
-from sim.report.forecast import levels_as_names, money, usd_cell
+from sim.report.forecast import levels_as_names
+from sim.report.forecast_words import money, usd_cell
 from sim.report.grids import ABSENT, Grid, Row
 from sim.report.layout import fitted, tidy
 from sim.report.naming import named
@@ -25,7 +26,7 @@ from sim.report.terminal import Encodable, remarks
 from sim.study.diff.answer import State
 from sim.study.diff.spend import PatternSpend, SpendChange, SpendDifference
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of the layout of the JSON."""
 
 SpendWriter: TypeAlias = Callable[[SpendDifference], bytes]
@@ -56,16 +57,16 @@ def spend_diff_of(found: SpendDifference) -> dict[str, Any]:
 
 
 def spend_in_words(found: SpendDifference) -> Iterator[str]:
-    """Say of every pattern what a month costs more or less on average."""
+    """Say of every pattern what a month costs more or less in the mean, over months and futures."""
     for pattern in found.patterns:
         months, before, after, change = len(pattern.months), *_parts(pattern.total)
         if change is None:
             which = after or before
             if which is not None:
-                yield f"{pattern.name} is {pattern.state.value}: {money(which.mean / months)} a month."
+                yield f"{pattern.name} is {pattern.state.value}: {money(which.mean / months)} a month in the mean."
         elif pattern.state is not State.SAME and before is not None and after is not None:
             share = f", {100 * change.mean / before.mean:+.1f} %" if before.mean else ""
-            moved = f"{_signed(change.mean / months)} a month"
+            moved = f"{_signed(change.mean / months)} a month in the mean"
             yield f"{pattern.name}: {moved} ({money(before.mean / months)} -> {money(after.mean / months)}{share})."
     if same := [pattern.name for pattern in found.patterns if pattern.state is State.SAME]:
         yield f"What it was: {', '.join(same)}."
@@ -84,19 +85,21 @@ def _grids(found: SpendDifference) -> Iterator[Grid]:
     rows = [
         Row((f"{SIGNS[pattern.state]} {pattern.name}",), _row(pattern.total, found.level)) for pattern in found.patterns
     ]
-    title = f"Spend of {plural(len(months), 'month')}, USD [{found.level:.0%} prediction]"
-    yield Grid(title, ("pattern",), ("before", "after", "change"), rows)
+    told = f"median [{100 * found.level:g} % prediction]"
+    title = f"Spend of {plural(len(months), 'month')}, USD: means, and the change as {told}"
+    yield Grid(title, ("pattern",), ("before", "after", "change, mean", "change"), rows)
     changed = [pattern for pattern in found.patterns if pattern.state is State.CHANGED]
     if changed:
         by_month = [
             Row((month,), tuple(_change(pattern.months[month], found.level) for pattern in changed)) for month in months
         ]
-        yield Grid("Change by month, USD", ("month",), tuple(pattern.name for pattern in changed), by_month)
+        yield Grid(f"Change by month, USD: {told}", ("month",), tuple(pattern.name for pattern in changed), by_month)
 
 
 def _row(one: SpendChange, level: float) -> tuple[Written, ...]:
     sides = [Written(ABSENT) if side is None else Written(money(side.mean)) for side in (one.before, one.after)]
-    return (*sides, _change(one, level))
+    mean = ABSENT if one.change is None or not one.change.mean else _signed(one.change.mean)
+    return (*sides, Written(mean), _change(one, level))
 
 
 def _change(one: SpendChange, level: float) -> Written:
@@ -104,7 +107,7 @@ def _change(one: SpendChange, level: float) -> Written:
         return Written(ABSENT)
     if not one.change.mean and one.change.intervals[level] == (0, 0):
         return Written("unchanged")
-    return Written(_signed(one.change.mean), usd_cell(one.change, level).interval)
+    return Written(_signed(one.change.median), usd_cell(one.change, level).interval)
 
 
 def _signed(usd: float) -> str:
@@ -131,7 +134,10 @@ def _csv(found: SpendDifference) -> bytes:
     stream = io.StringIO(newline="")
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(
-        ("pattern", "state", "month", "before_usd", "after_usd", "change_usd", "lower_usd", "upper_usd", "level")
+        (
+            *("pattern", "state", "month", "before_mean_usd", "after_mean_usd", "change_mean_usd"),
+            *("change_median_usd", "change_lower_usd", "change_upper_usd", "level"),
+        )
     )
     for pattern in found.patterns:
         for month, one in (*pattern.months.items(), ("all", pattern.total)):
@@ -146,7 +152,7 @@ def _names(pattern: PatternSpend) -> tuple[str, str]:
 def _numbers(one: SpendChange, level: float) -> tuple[float | None, ...]:
     sides = [None if side is None else side.mean for side in (one.before, one.after)]
     change = one.change
-    return (*sides, *((None, None, None) if change is None else (change.mean, *change.intervals[level])))
+    return (*sides, *((None,) * 4 if change is None else (change.mean, change.median, *change.intervals[level])))
 
 
 _WRITERS: Final[dict[str, SpendWriter]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,12 +28,14 @@ from sim.study.spend.answers import (
     crossed,
     paid_back,
     ranged,
+    share_of_variance,
 )
 from sim.study.spend.commitments import committed
 from sim.study.spend.costs import Spending, by_use, spending, totals
 from sim.study.spend.futures import FACTORS, Futures
 from sim.study.spend.purchases import Basis, play
 from sim.study.spend.quotes import Quotes, dated_quotes
+from sim.study.spend.tails import outside, places_of
 from sim.workload.traffic import months_from
 
 if TYPE_CHECKING:
@@ -45,8 +47,12 @@ STEPS = "steps"
 REPLICAS = "replicas"
 """Stands for the hours of replicas, busy or idle, among the causes."""
 
+_NOISE = 1e-9
+"""A factor of which nothing is drawn moves only the last digits."""
+
 REQUESTS = "chance of requests"
 TOGETHER = "interactions"
+"""What factors do together, beyond what each does alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,7 @@ class _Study:
         self._fleet = [experiment.spec.fleet[name] for name in basis.models]
         self._quotes = quotes_of(experiment, basis.models)
         self._futures = Futures(asked, basis, experiment.spec.seed, quotes=self._quotes)
+        self._requests: Floats = self._futures.volume.sum(axis=2)
         self._names = tuple(month.name for month in self._futures.months)
         self._spent: dict[str, Spending] = {}
         self._seen: dict[str, Floats] = {}
@@ -138,7 +145,7 @@ class _Study:
     def answer(self) -> SpendForecast:
         """Put everything together."""
         spec, up = self._experiment.spec, self._experiment.line_up
-        return SpendForecast(
+        found = SpendForecast(
             experiment=spec.name,
             title=spec.title or spec.name,
             hash=self._experiment.hash,
@@ -155,6 +162,7 @@ class _Study:
             price_changes=() if self._quotes is None else self._quotes.changes,
             notes=tuple(self._notes()),
         )
+        return replace(found, notes=(*found.notes, *outside(places_of(found), found.level)))
 
     def _pattern(self, name: str) -> PatternForecast:
         seen, level, up = self._seen[name], self._asked.level, self._experiment.line_up
@@ -163,33 +171,35 @@ class _Study:
         savings = {}
         for other in others:
             against = self._seen[other].sum(axis=1)
-            share = np.divide(against - whole, against, out=np.zeros_like(whole), where=against > 0)
-            savings[other] = (ranged(against - whole, level), ranged(share, level))
+            savings[other] = (ranged(against - whole, level), ranged(_ratio(against - whole, against), level))
+        drivers = self._drivers(name)
         return PatternForecast(
             name=name,
             months=tuple(self._months(name)),
             total=ranged(whole, level),
-            drivers=self._drivers(name),
+            per_1k=ranged(1000 * _ratio(whole, self._requests.sum(axis=1)), level),
+            drivers={factor: share for factor, (share, _) in drivers.items()},
+            drivers_error={factor: error for factor, (_, error) in drivers.items()},
             savings=savings,
         )
 
     def _months(self, name: str) -> Iterator[MonthSpend]:
         spent, seen, level = self._spent[name], self._seen[name], self._asked.level
-        cumulative, requests = np.cumsum(seen, axis=1), self._futures.volume.sum(axis=2)
+        cumulative, per_1k = np.cumsum(seen, axis=1), 1000 * _ratio(seen, self._requests)
         rows = {segment: row for row, segment in enumerate(self._basis.segments)}
         models = (*self._basis.models, STEPS)
         causes = (*(cause.label for cause in Cause), REPLICAS)
         for number, month in enumerate(self._names):
             users = {
-                segment: float((spent.segments[:, number, rows[segment]] / count[:, number]).mean())
+                segment: ranged(spent.segments[:, number, rows[segment]] / count[:, number], level)
                 for segment, count in self._futures.users.items()
             }
             yield MonthSpend(
                 month=month,
-                requests=float(requests[:, number].mean()),
+                requests=float(self._requests[:, number].mean()),
                 spend=ranged(seen[:, number], level),
                 cumulative=ranged(cumulative[:, number], level),
-                per_1k=1000 * float(spent.total[:, number].mean() / max(float(requests[:, number].mean()), 1e-12)),
+                per_1k=ranged(per_1k[:, number], level),
                 models=_some(models, spent.models[number]),
                 causes=_some(causes, spent.causes[number]),
                 users=users,
@@ -205,21 +215,29 @@ class _Study:
             if row.any()
         }
 
-    def _drivers(self, name: str) -> Mapping[str, float]:
+    def _drivers(self, name: str) -> dict[str, tuple[float, float]]:
         """Give the share of the variance of the whole that each factor makes alone, all others at their median.
 
-        What is left is what factors do together, and negative where they balance each other.
+        With the standard error of each, from the number of draws. What is left is what factors do together, and
+        negative where they balance each other.
         """
         bought, chance = self._basis.bought[name], float(self._spent[name].variance.sum(axis=1).mean())
-        of = float(self._spent[name].total.sum(axis=1).var(ddof=1)) + chance
+        whole = self._spent[name].total.sum(axis=1)
+        of = float(whole.var(ddof=1)) + chance
         if not of:
             return {}
-        found = {}
+        found, parts = {}, np.zeros(len(whole))
+        squares = (whole - whole.mean()) ** 2 / of
         for factor in FACTORS:
             alone = Futures(self._asked, self._basis, self._experiment.spec.seed, (factor,), self._quotes)
-            found[factor] = float(totals(alone, bought, self._fleet).var(ddof=1)) / of
-        found[REQUESTS] = chance / of
-        found[TOGETHER] = 1 - sum(found.values())
+            drawn = totals(alone, bought, self._fleet)
+            if np.ptp(drawn) > _NOISE * float(np.abs(drawn).max()):
+                found[factor] = share_of_variance(drawn, whole, of)
+                parts += (drawn - drawn.mean()) ** 2
+        alone_in_all = sum(share for share, _ in found.values())
+        errors = [float(one.std(ddof=1)) / len(whole) ** 0.5 for one in (squares, parts / of - alone_in_all * squares)]
+        found[REQUESTS] = (chance / of, chance / of * errors[0])
+        found[TOGETHER] = (1 - alone_in_all - chance / of, errors[1])
         return found
 
     def _budgets(self) -> Iterator[BudgetAnswer]:
@@ -249,10 +267,14 @@ class _Study:
             yield paid_back(terms, (project.pattern, other), saved, self._names, self._asked.level)
 
     def _notes(self) -> Iterator[str]:
-        level = f"{self._asked.level:.0%}"
+        draws = self._asked.draws
         yield (
-            f"brackets are prediction intervals: one future of {self._asked.draws:,} drawn ones lies within with a "
-            f"probability of {level}, if rates and ranges of the file hold; they do not know what nobody wrote down"
+            f"brackets are {100 * self._asked.level:g} % prediction intervals around the median of {draws:,} futures, "
+            "if rates and ranges of the file hold; what nobody wrote down is in none of them"
+        )
+        yield (
+            "means add up, medians do not: a row or a part that is called mean is the average over futures; a share of "
+            f"the futures is within {100 / draws**0.5:.2g} points of its probability (at 95 %)"
         )
         yield (
             "purchases per request are those of the simulation (by segment, task class, and whether it escalated), "
@@ -264,6 +286,8 @@ class _Study:
                 f"{', '.join(self._basis.refusable)}: what limits, queues and failures do is taken at the simulated "
                 f"load of {self._basis.rates.sum():.4g} requests/s; the last month expects {grown:.4g}"
             )
+        if self._futures.users and any(one.causes[:, -1].any() for one in self._spent.values()):
+            yield "costs per user leave out replicas, which serve all segments and are paid for by the hour"
         if self._quotes is not None:
             yield from _of_prices(self._experiment)
         yield "within a month requests are taken to come as a Poisson process; burstier traffic varies more"
@@ -291,3 +315,8 @@ def _of_prices(experiment: Experiment) -> Iterator[str]:
 def _some(names: tuple[str, ...], values: Floats) -> dict[str, float]:
     """Give what is not 0, by name."""
     return {name: value for name, value in zip(names, values.tolist(), strict=True) if value}
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Divide, 0 where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -86,19 +86,19 @@ def _looked_at(limit: SpendLimit, pattern: str, draws: SpendDraws) -> Iterator[_
 def _predicted(values: Floats, level: float) -> Estimate:
     found = ranged(values, level)
     low, high = found.intervals[level]
-    return Estimate(found.mean, low, high, "usd")
+    return Estimate(found.median, low, high, "usd")
 
 
 def _room(found: Estimate, limit: SpendLimit) -> float:
-    """Give how far the mean is on the right side of a limit."""
+    """Give how far the median is on the right side of a limit."""
     return limit.limit - found.value if limit.operator.startswith("<") else found.value - limit.limit
 
 
 def _sentence(limit: SpendLimit, pattern: str, worst: _Looked, level: float, *, others: bool) -> str:
     broken = float(np.mean([not keeps(float(value), limit.operator, limit.limit) for value in worst.values]))
     told = (
-        f"{pattern} spends {interval(worst.found)} in {worst.month} ({level:.0%} of {len(worst.values):,} futures); "
-        f"{100 * broken:.3g} % of them break the limit of {number(limit.limit, 'usd')}"
+        f"{pattern} spends {interval(worst.found)} in {worst.month} ({100 * level:g} % of {len(worst.values):,} "
+        f"futures); {100 * broken:.3g} % of them break the limit of {number(limit.limit, 'usd')}"
     )
     if worst.verdict is Verdict.PASS:
         return f"{told}, and no month is nearer to it." if others else f"{told}."

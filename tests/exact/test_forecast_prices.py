@@ -18,6 +18,7 @@ from sim.study.forecast import forecast, quotes_of
 from sim.study.spend.costs import spending
 from sim.study.spend.futures import Futures
 from sim.study.spend.purchases import play
+from sim.study.spend.quotes import Prices
 from sim.study.spend.scenarios import _changes, price_factors
 from sim.workload.traffic import MONTH_DAYS
 
@@ -193,8 +194,8 @@ def test_changes_are_told_with_what_answers_from_then_on(tmp_path: Path) -> None
     """The answer lists each dated change, and says where prices are from."""
     found = forecast(experiment(tmp_path, "dear"), "reference")
     assert [(one.at, one.model, one.answering, one.before, one.after) for one in found.price_changes] == [
-        ("2028-02-11T11:00:00Z", "large", "dear", (2.5, 10.0), (3.0, 12.0)),
-        ("2028-03-26T01:00:00Z", "large", "next", (3.0, 12.0), (1.0, 4.0)),
+        ("2028-02-11T11:00:00Z", "large", "dear", Prices(2.5, 10.0, 0.25, 0.0), Prices(3.0, 12.0, 0.5, 0.0)),
+        ("2028-03-26T01:00:00Z", "large", "next", Prices(3.0, 12.0, 0.5, 0.0), Prices(1.0, 4.0, 1.0, 0.0001)),
     ]
     assert any(note.startswith("large: prices are those of prices.yaml on each day") for note in found.notes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from sim.study.diff.pair import Asked
 from sim.study.diff.sides import Side, open_side
 from sim.study.forecast import spend_draws
 from sim.study.spend.answers import Range, ranged
+from sim.study.spend.tails import ALL, Place, outside
 
 if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
@@ -78,6 +79,9 @@ def spend_difference(before: str, after: str, asked: Asked) -> SpendDifference:
             raise InvalidInput([Issue(message, file=after, path="forecast", hint="--set forecast.start=2027-01")])
         names = [*second.spend, *(name for name in first.spend if name not in second.spend)]
         level = second.level
+        patterns = tuple(
+            _pattern(name, (first.spend.get(name), second.spend.get(name)), second.months, level) for name in names
+        )
         return SpendDifference(
             experiment=news.name,
             before=sides[0].name,
@@ -86,10 +90,8 @@ def spend_difference(before: str, after: str, asked: Asked) -> SpendDifference:
             draws=len(next(iter(second.spend.values()))),
             level=level,
             edits=tuple(edits(olds.resolved, news.resolved, also="forecast")),
-            patterns=tuple(
-                _pattern(name, (first.spend.get(name), second.spend.get(name)), second.months, level) for name in names
-            ),
-            notes=tuple(_notes(level)),
+            patterns=patterns,
+            notes=(*_notes(level), *outside(_changes(patterns), level)),
         )
 
 
@@ -132,8 +134,16 @@ def _change(before: Floats | None, after: Floats | None, *, level: float) -> Spe
     return SpendChange(ranges[0], ranges[1], change)
 
 
+def _changes(patterns: Sequence[PatternSpend]) -> Iterator[Place]:
+    """Yield every change that is told with an interval."""
+    for pattern in patterns:
+        for month, one in (*pattern.months.items(), (ALL, pattern.total)):
+            if one.change is not None:
+                yield f"{pattern.name}, change", month, one.change
+
+
 def _notes(level: float) -> Iterator[str]:
     yield (
-        f"brackets are {level:.0%} prediction intervals: of the change in one more future that both sides share, with "
-        "the same growth, drift and luck"
+        f"brackets are {100 * level:g} % prediction intervals: of the change in one more future that both sides share, "
+        "with the same growth, drift and luck; means add up and subtract, medians do not"
     )

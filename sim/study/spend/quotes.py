@@ -33,14 +33,24 @@ Stretch = tuple[dt.datetime, dt.datetime, Row]
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What a bill depends on: USD per million tokens (input, output, read from the prompt cache) and per call."""
+
+    input_mtok: float
+    output_mtok: float
+    cache_read_mtok: float
+    per_call_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class PriceChange:
-    """A dated change of a model's prices: USD per million tokens, `answering` from then on."""
+    """A dated change of a model's prices, with what answers from then on."""
 
     at: str
     model: str
     answering: str
-    before: tuple[float, float]
-    after: tuple[float, float]
+    before: Prices
+    after: Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +184,14 @@ def _within(name: str, era: Era, book: RateBook | None) -> Iterator[PriceChange]
             yield PriceChange(show_instant(at), name, now[0], was[1], now[1])
 
 
-def _price(era: Era, book: RateBook | None, at: dt.datetime) -> tuple[str, tuple[float, float]]:
-    """Give what answers at an instant, and USD per million input and output tokens."""
+def _price(era: Era, book: RateBook | None, at: dt.datetime) -> tuple[str, Prices]:
+    """Give what answers at an instant, and its prices."""
     card = era[2]
     if book is None or card.model is None:
-        return "", (card.input_mtok, card.output_mtok)
-    tariff = book.tariff_at(card.model, at, service=card.service or STANDARD)
-    return book.answering(card.model, at), (tariff.input_mtok, tariff.output_mtok)
+        return "", _prices(card)
+    return book.answering(card.model, at), _prices(book.tariff_at(card.model, at, service=card.service or STANDARD))
+
+
+def _prices(card: RateCard | Tariff) -> Prices:
+    cached = card.input_mtok if card.cache_read_mtok is None else card.cache_read_mtok
+    return Prices(card.input_mtok, card.output_mtok, cached, card.per_call_usd)

@@ -37,20 +37,20 @@ def judged(key: str, condition: str) -> Finding:
 
 @pytest.fixture(scope="module")
 def march() -> tuple[float, float, float]:
-    """Give the mean and the 80 % prediction interval of March under the cascade."""
+    """Give the median and the 80 % prediction interval of March under the cascade."""
     month = forecast(experiment({}), "reference").patterns["cascade"].months[2]
-    return month.spend.mean, *month.spend.intervals[0.8]
+    return month.spend.median, *month.spend.intervals[0.8]
 
 
 def test_a_limit_is_held_against_the_prediction_interval(march: tuple[float, float, float]) -> None:
     """If a limit lies above, below or within the interval of a month, it is kept, broken or open."""
-    mean, low, high = march
+    median, low, high = march
     key = "spend.month{pattern:cascade,month:2027-03}"
     kept, broken, is_open = (judged(key, f"value<{limit:.2f}usd") for limit in (high + 1, low - 1, (low + high) / 2))
     assert [one.verdict for one in (kept, broken, is_open)] == [Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE]
     assert kept.estimate is not None
-    assert (kept.estimate.value, kept.estimate.lower, kept.estimate.upper) == pytest.approx((mean, low, high))
-    assert "in 2027-03 (80% of 200 futures)" in kept.message
+    assert (kept.estimate.value, kept.estimate.lower, kept.estimate.upper) == pytest.approx((median, low, high))
+    assert "in 2027-03 (80 % of 200 futures)" in kept.message
     assert "which does not decide" in is_open.message
 
 

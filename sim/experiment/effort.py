@@ -34,6 +34,9 @@ _FEW_REFUSABLE_PLAYS = 150_000
 _PLAYS_PER_WORKER = 1_500_000
 """Another process takes more than a second to start, in which one plays about this many requests end to end."""
 
+_PLAYS_PER_WORKER_OF_REFERENCE = 50_000
+"""The same of the reference engine, which takes 20 to 300 microseconds for each."""
+
 _MOST_THREADS = 3
 """More would wait for the one that plays and accounts."""
 
@@ -106,7 +109,8 @@ def choose_workers(wanted: int | None, plays: float, replications: int, engine: 
     """
     if wanted is not None and not 1 <= wanted <= MOST_WORKERS:
         raise InvalidInput([Issue(f"--workers {wanted} is not between 1 and {MOST_WORKERS}")])
-    useful = max(int(min(plays / _PLAYS_PER_WORKER, _cores())), 1)
+    each = _PLAYS_PER_WORKER if engine == COMPILED else _PLAYS_PER_WORKER_OF_REFERENCE
+    useful = max(int(min(plays / each, _cores())), 1)
     processes = min(wanted or useful, replications)
     threads = min((wanted or _cores()) // processes, _MOST_THREADS) if engine == COMPILED else 1
     return processes, threads

@@ -22,6 +22,7 @@ from sim.report.plan_tables import (
 )
 from sim.report.plan_words import computed, listed, recommendation
 from sim.report.tables import grid_lines
+from sim.study.plan.candidates import AS_WRITTEN
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def _sections(found: RouterPlan) -> Iterator[list[str]]:
     yield [f"- {escaped(line)}" for line in remarks_of(found)]
     if found.chosen is not None:
         yield ["## The pattern"]
-        yield ["To be put under `patterns` of the experiment:"]
+        written = found.chosen.kind == AS_WRITTEN
+        yield ["As the experiment has it:" if written else "To be put under `patterns` of the experiment:"]
         yield ["```yaml", *_yaml(found.chosen.settings), "```"]
         if found.thresholds:
             yield list(grid_lines(thresholds(found)))

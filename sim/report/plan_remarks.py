@@ -106,7 +106,13 @@ def _faster(found: RouterPlan, chosen: Option) -> list[str]:
 def _blind(found: RouterPlan) -> list[str]:
     """Say what signals are worth: how much the plan saves beyond requests sent at random in the right shares."""
     split = next((one for one in found.options if one.name == "best-split"), None)
-    if found.chosen is None or split is None or split.dearer is None or found.goal.minimise != "cost":
+    if (
+        found.chosen is None
+        or found.chosen.settings["kind"] == "single"
+        or split is None
+        or split.dearer is None
+        or found.goal.minimise != "cost"
+    ):
         return []
     if split.dearer.lower is None or split.dearer.lower <= 0:
         return ["a coin that sends requests at random does as well for the same loss: the signals are worth nothing."]
@@ -117,7 +123,7 @@ def _certainty(found: RouterPlan) -> list[str]:
     fresh = found.fresh_seeds
     if found.chosen is None:
         return []
-    if fresh is None:
+    if fresh is None or found.chosen.name == found.baseline:
         return _as_played(found.chosen)
     seeds = f"{fresh.seeds} fresh seeds of {found.fresh_requests // fresh.seeds:,} requests"
     text = f"the loss is {interval(found.chosen.estimates['quality.loss'])} points over {seeds}"
@@ -193,7 +199,8 @@ def _drift(found: RouterPlan) -> list[str]:
         )
     saving = f"the saving goes from {100 * start.saving:.3g} to {100 * middle.saving:.3g} %"
     costs = f"1,000 requests cost {usd(middle.usd)} after six months instead of {usd(start.usd)}"
-    return [*lines, f"under base drift {costs}, and {saving}."]
+    is_baseline = found.chosen.name == found.baseline
+    return [*lines, f"under base drift {costs}." if is_baseline else f"under base drift {costs}, and {saving}."]
 
 
 def _beside(ahead: Ahead, budget: float | None) -> list[str]:
@@ -219,7 +226,7 @@ def _watching(found: RouterPlan) -> list[str]:
     points = "another point lost" if judge.finds == 1 else f"{judge.finds:.3g} more points lost"
     daily, late = count(judge.looks_at), days(judge.delay_days)
     text = f"a judge of {daily} answers a day finds {points} after {late} on average"
-    if judge.headroom is not None and judge.headroom_days is not None:
+    if judge.headroom_days is not None and judge.headroom is not None and judge.headroom_days != judge.delay_days:
         left = f"the {judge.headroom:.2f} points that are left of the budget"
         late = "never" if days(judge.headroom_days) == "never" else f"after {days(judge.headroom_days)}"
         text += f", and {left} {late}"

@@ -10,6 +10,14 @@ import pytest
 from cli.commands import invoke, process
 
 FEW = ("--requests", "2000", "--replications", "2", "--quiet", "--set", "run.requests=300")
+_TWINS = tuple(
+    f"--set={change}"
+    for change in (
+        "fleet.small.price={input_mtok: 2.5, output_mtok: 10}",
+        "fleet.small.service=900ms",
+        "quality.acceptance.chat.small=0.93",
+    )
+)
 BUDGET = ("--quality-budget", "3%")
 
 
@@ -104,6 +112,7 @@ def test_a_frontier_that_is_overloaded_is_no_yardstick() -> None:
         (("--until", "latncy.p95<4s"), "did you mean 'latency.p95'?"),
         (("-o", "plan.csv"), "the extension names the format: .json, .md"),
         (("--requests", "10"), "10 is not in the range"),
+        (_TWINS, "tiny.yaml:12:1: error: fleet: there is nothing to route between: all models answer alike"),
     ],
 )
 def test_what_cannot_be_used_is_exit_code_2(arguments: tuple[str, ...], message: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """What quality and savings are held against: the baseline's model with every call answered.
+    """What quality and savings are held against: the baseline, or its model with every call answered (if not `holds`).
 
     `usd` of 1,000 requests, `acceptance` a share. `unanswered` is the share of requests that the baseline itself leaves
     without an answer as played, `is_stable` whether it keeps up.
@@ -43,11 +43,16 @@ class Yardstick:
 
     @property
     def holds(self) -> bool:
-        """Say whether the baseline is what it is taken for: it keeps up, and nearly every request is answered."""
-        return self.is_stable and self.unanswered < _FEW
+        """Say whether the baseline serves its load: it keeps up, and nearly every request is answered."""
+        return serves(self.unanswered, is_stable=self.is_stable)
 
 
-_FEW = 0.001
+def serves(unanswered: float, *, is_stable: bool) -> bool:
+    """Say whether a pattern serves its load: it keeps up, and answers all but one request in a thousand."""
+    return is_stable and unanswered < _FEW
+
+
+_FEW: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)

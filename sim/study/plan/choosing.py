@@ -78,6 +78,20 @@ def _parts(option: Option) -> int:
     return 0 if option.candidate is None else len(option.candidate.rules) + len(option.candidate.models)
 
 
+def at_hand(goal: Goal, options: Sequence[Option], chosen: Option | None) -> Option | None:
+    """Give the best pattern of the experiment, as it is written, if it is better than the choice by more than nothing.
+
+    What differs by no more than the indifference is left to the choice, whose thresholds and assumptions are known.
+    """
+    some = [one for one in options if one.candidate is None and one.judgement.standing is Standing.MEETS]
+    best = min(some, key=lambda one: objective(goal, one), default=None)
+    if best is None or chosen is None:
+        return best
+    mine, other = objective(goal, chosen), objective(goal, best)
+    band = goal.indifference * (100 if goal.minimise == "quality" else abs(mine))
+    return best if other < mine - band else None
+
+
 def alike(goal: Goal, options: Sequence[Option], chosen: Option) -> Iterator[str]:
     """Name options that meet the conditions and cannot be told from the choice in the objective."""
     for one in options:

@@ -56,6 +56,7 @@ class Effort:
     steps, numeric signals at `bounds` values; what is found is looked at again `finer` times as finely. `margin`: so
     many standard errors must lie between the loss that the search sees and the budget. `replications` are played to
     confirm (None: those of the experiment). `workers`: cores, None for all that are worth it; `engine`: what plays.
+    `plays` are requests that are played through all patterns together, about: of longer runs the first part is played.
     """
 
     requests: int = 1_400_000
@@ -66,7 +67,8 @@ class Effort:
     replications: int | None = None
     workers: int | None = None
     engine: str = "auto"
+    plays: int = 30_000_000
 
 
 QUICK: Final = Effort()
-FULL: Final = Effort(requests=5_600_000, levels=200, bounds=20, finer=20)
+FULL: Final = Effort(requests=5_600_000, levels=200, bounds=20, finer=20, plays=300_000_000)

@@ -1,8 +1,8 @@
 """What patterns cost and lose on fresh requests, asked of the patterns themselves and compared request by request.
 
-The yardstick of quality and savings is what the baseline's model costs and answers if every call of it is answered:
-one that is overloaded itself would make anything look good. To each pattern, the baseline among them, is added what
-playing has shown that calls which are not answered at once take away and cost.
+To each pattern is added what playing has shown that calls which are not answered at once take away and cost. The
+yardstick of quality and savings is the baseline as it is played, if it serves its load. If it does not, it is what the
+baseline's model costs and answers with every call answered: one that is overloaded would make anything look good.
 """
 
 from __future__ import annotations
@@ -58,12 +58,18 @@ class Sums:
         """Give a copy with these blocks alone."""
         return Sums(self.cost[blocks], self.right[blocks], self.escalated[blocks])
 
+    def play(self, effect: Effect, requests: Floats) -> None:
+        """Add to what a pattern does by itself what playing adds."""
+        self.cost += effect.more[COST] * requests
+        self.right += effect.more[RIGHT] * requests
+        self.escalated += effect.more[ESCALATED] * requests
+
 
 @dataclass(slots=True)
 class Part:
     """Sums of several patterns over the same requests; `requests` and `seconds` by block.
 
-    `yardstick` are those of the baseline with every call answered.
+    `yardstick` are those that others are held against.
     """
 
     sums: dict[str, Sums]
@@ -75,13 +81,6 @@ class Part:
         """Give the sums of these blocks alone: where there are few replications, others are empty."""
         sums = {name: some.of_blocks(blocks) for name, some in self.sums.items()}
         return Part(sums, self.yardstick.of_blocks(blocks), self.requests[blocks], self.seconds[blocks])
-
-    def play(self, name: str, effect: Effect) -> None:
-        """Add to what a pattern does by itself what playing adds."""
-        mine = self.sums[name]
-        mine.cost += effect.more[COST] * self.requests
-        mine.right += effect.more[RIGHT] * self.requests
-        mine.escalated += effect.more[ESCALATED] * self.requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class Ledger:
     """Sums of patterns over fresh requests: of the main ones over all, and of all patterns over a part of these.
 
     `effects` are what playing has added to some of them; the interval of each is joined to that of the fresh requests,
-    both being independent.
+    both being independent. `base` is what it has added to the yardstick.
     """
 
     every: Part
@@ -111,6 +110,7 @@ class Ledger:
     level: float
     baseline: str
     effects: Mapping[str, Effect] = field(default_factory=dict)
+    base: Effect = NO_EFFECT
 
     def of(self, *names: str) -> Part:
         """Give the most requests that all of these patterns were routed on."""
@@ -119,6 +119,11 @@ class Ledger:
     def effect(self, name: str) -> Effect:
         """Give what playing adds to a pattern."""
         return self.effects.get(name, NO_EFFECT)
+
+    def _against(self, name: str, place: int) -> float:
+        """Give half the interval of what playing adds to the difference to the yardstick, for each request."""
+        mine = self.effect(name)
+        return 0.0 if mine is self.base else math.hypot(mine.half[place], self.base.half[place])
 
     def estimates(self, name: str) -> dict[str, Estimate]:
         """Give cost, loss, saving and escalation of a pattern with their intervals over the blocks."""
@@ -138,9 +143,10 @@ class Ledger:
             "escalation.rate": self._of(mine.escalated, count, "fraction", half=half[ESCALATED]),
         }
         lost = (base.right - mine.right) * _POINTS
-        found["quality.loss"] = self._of(lost, count, "points", self.baseline, half=half[RIGHT] * _POINTS)
+        around = self._against(name, RIGHT) * _POINTS
+        found["quality.loss"] = self._of(lost, count, "points", self.baseline, half=around)
         if name != self.baseline:
-            share = half[COST] * _ratio(count, base.cost)
+            share = self._against(name, COST) * _ratio(count, base.cost)
             found["cost.saving"] = self._of(base.cost - mine.cost, base.cost, "fraction", self.baseline, half=share)
         return found
 
@@ -163,11 +169,11 @@ class Ledger:
 
         The pattern pays where one is worth less. None where none is lost for sure.
         """
-        part, half = self.of(name), self.effect(name).half
+        part = self.of(name)
         mine, base = part.sums[name], part.yardstick
         saved, lost = (base.cost - mine.cost) / _NANO, base.right - mine.right
         value, each = _ratio(saved, lost), _ratio(part.requests, lost)
-        extra = math.hypot(half[COST] / _NANO, value * half[RIGHT]) * abs(each)
+        extra = math.hypot(self._against(name, COST) / _NANO, value * self._against(name, RIGHT)) * abs(each)
         found = self._of(saved, lost, "usd", self.baseline, half=extra)
         loss = self.estimates(name)["quality.loss"]
         sure = loss.lower is not None and loss.lower > 0
@@ -207,6 +213,7 @@ def ledger(
     *,
     beside: Sequence[Pattern] = (),
     effects: Mapping[str, Effect] | None = None,
+    serves: bool = True,
     requests: int,
     first: int,
     level: float,
@@ -214,6 +221,7 @@ def ledger(
     """Route fresh requests by every pattern of `main`, the baseline among them, and a part of them by those `beside`.
 
     Replications are dealt out to the blocks in turn. `effects` are what playing adds where calls may be refused.
+    `serves` says whether the baseline serves its load, so that it is the yardstick as it is played.
     """
     every = Part({one.name: Sums() for one in main})
     shared = Part({one.name: Sums() for one in (*main, *beside)})
@@ -233,17 +241,19 @@ def ledger(
         for pattern in (*main, *beside):
             if pattern.name in part.sums:
                 part.sums[pattern.name].cost += fixed_nano(scene, pattern) * part.seconds
-    filled = [_played(part, baseline, effects or {}) for part in (every, shared)]
-    return Ledger(filled[0], filled[1], level, baseline, effects or {})
+    given = effects or {}
+    base = given.get(baseline, NO_EFFECT) if serves else NO_EFFECT
+    filled = [_played(part, baseline, given, base) for part in (every, shared)]
+    return Ledger(filled[0], filled[1], level, baseline, given, base)
 
 
-def _played(part: Part, baseline: str, effects: Mapping[str, Effect]) -> Part:
+def _played(part: Part, baseline: str, effects: Mapping[str, Effect], base: Effect) -> Part:
     """Give the blocks that hold requests, with the yardstick set and the effects of playing added."""
-    blocks = np.flatnonzero(part.requests)
-    part.yardstick = part.sums[baseline]
-    found = part.of_blocks(blocks)
-    for name in part.sums:
-        found.play(name, effects.get(name, NO_EFFECT))
+    found = part.of_blocks(np.flatnonzero(part.requests))
+    found.yardstick = found.sums[baseline].of_blocks(np.arange(len(found.requests)))
+    found.yardstick.play(base, found.requests)
+    for name, mine in found.sums.items():
+        mine.play(effects.get(name, NO_EFFECT), found.requests)
     return found
 
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from sim.errors import InvalidInput, Issue
 from sim.experiment.headroom import REPLICAS, SERVERS, Ceiling, ceilings, weights
 from sim.experiment.scene import Scene
-from sim.fleet import Model
-from sim.fleet.capacity import batching_of, queue_of, queues_by_segment
 from sim.routing.thresholds import confidence_at_share
-from sim.study.plan.answer import Beyond, RouterPlan, Threshold, Yardstick
+from sim.study.plan.answer import Beyond, RouterPlan, Threshold, Yardstick, serves
 from sim.study.plan.bodies import Ladder
 from sim.study.plan.candidates import KINDS, Candidate
-from sim.study.plan.choosing import FRONT, alike, nearest, of_front, ranked, undominated
+from sim.study.plan.choosing import FRONT, alike, at_hand, nearest, of_front, ranked, undominated
 from sim.study.plan.effects import COST, NO_EFFECT, RIGHT, Effect, effects_of
 from sim.study.plan.goal import LOSS, P95, PER_1K, SPEND, Effort, Goal
 from sim.study.plan.horizon import REQUESTS as MOST_AHEAD
 from sim.study.plan.horizon import Ahead, Now, look_ahead
 from sim.study.plan.ledger import FreshSeeds, Ledger, ledger
 from sim.study.plan.means import means_of
+from sim.study.plan.notes import notes, notes_on_spans, shows_in_play
 from sim.study.plan.options import (
     SHORTLIST_FROM,
+    UNANSWERED,
     Named,
     Option,
     Plays,
@@ -33,9 +34,10 @@ from sim.study.plan.options import (
     scene_of,
     written_ones,
 )
-from sim.study.plan.sample import CONFIRM_FROM, MOST_OF_ONE, Means, Sample, draw
+from sim.study.plan.sample import CONFIRM_FROM, Means, Sample, draw
 from sim.study.plan.search import MONTH_S, Found, Searcher
 from sim.study.plan.sensitivity import Tornado, tornado
+from sim.study.plan.spans import lengthened, shortened
 from sim.study.plan.watching import watches
 from sim.study.until import UNSTABLE, Standing
 
@@ -46,6 +48,8 @@ _ATTEMPTS: Final = 3
 _BY_TABLES: Final = (LOSS, SPEND, PER_1K)
 _PER_KIND: Final = 3
 _PILOT: Final = 20_000
+_FEWEST: Final = 2
+_NOTHING: Final = "there is nothing to route between: all models answer alike, at the same price and speed"
 _NANO: Final = 1e9
 _POINTS: Final = 100.0
 
@@ -55,7 +59,8 @@ def plan(
 ) -> RouterPlan:
     """Find the best way to route within the limits of a goal.
 
-    Raises InvalidInput for signals that are not there. The answer does not depend on workers or engine.
+    Raises InvalidInput for signals that are not there, and where there is nothing to route between. The
+    answer does not depend on workers or engine.
     `progress` is called with (steps done, steps in all).
     """
     return _Planning(experiment, goal, effort, progress or _silent).plan()
@@ -70,9 +75,15 @@ class _Planning:
         self.experiment, self.goal, self.effort, self._progress = experiment, goal, effort, progress
         self.scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
         self.means: Means = means_of(self.scene, goal.signals)
+        if len(self.means.models) < _FEWEST:
+            mark = experiment.document.key_mark(("fleet",))
+            hint = "tiercast run compares patterns as they are written"
+            raise InvalidInput([Issue(_NOTHING, mark.file, mark.line, mark.col, "fleet", hint)])
+        self.drawn = lengthened(self.scene, effort.requests)
         self.level = experiment.spec.run.level
         self.replications = effort.replications or max(experiment.spec.run.replications, 2)
-        self._plays = Plays(experiment, self.scene, effort, self.replications)
+        self.short = shortened(self.scene, effort.plays, self.replications)
+        self._plays = Plays(experiment, self.short, effort, self.replications)
         self.written = list(written_ones(self.scene))
         direct = self.scene.line_up.direct
         self.baseline = direct[self.scene.line_up.frontier]
@@ -80,10 +91,10 @@ class _Planning:
     def plan(self) -> RouterPlan:
         # 1. draw requests once, and read every candidate off them
         self._progress(0, 4)
-        sample = draw(self.scene, self.means, self.effort.requests)
+        sample = draw(self.drawn, self.means, self.effort.requests)
         margin, attempt = self.effort.margin, 0
         while True:
-            searcher = Searcher(self.scene, sample, self.means, self.goal, replace(self.effort, margin=margin))
+            searcher = Searcher(self.drawn, sample, self.means, self.goal, replace(self.effort, margin=margin))
             found = searcher.everything()
             self._progress(1, 4)
             # 2. play a shortlist, where a condition is on times or calls may be refused
@@ -99,7 +110,13 @@ class _Planning:
             margin += self.effort.margin
         # 4. say what it means
         chosen = next((one for one in order if one.judgement.standing is Standing.MEETS), None)
+        usable = [one for one in options if one.candidate is None and self._has_room(one, searcher.rate_per_s)]
+        chosen = at_hand(self.goal, usable, chosen) or chosen
         return self._answer(sample, searcher, options, fresh, chosen=chosen, attempts=attempt)
+
+    def _has_room(self, option: Option, rate_per_s: float) -> bool:
+        """Say whether a pattern as it is written leaves servers as much air as those that the search looks for."""
+        return not self._short(self._named(option), rate_per_s)
 
     def _loses_too_much(self, option: Option) -> bool:
         """Say whether fresh requests do not find an option within the budget for sure: a larger margin may help."""
@@ -119,7 +136,7 @@ class _Planning:
         """Say whether only playing shows what some of these cost: calls may be refused, or replicas come and go."""
         fleet = self.scene.spec.fleet
         return any(
-            one.pattern.may_refuse() or any(_shows_in_play(fleet[name]) for name in self.scene.models_of(one.pattern))
+            one.pattern.may_refuse() or any(shows_in_play(fleet[name]) for name in self.scene.models_of(one.pattern))
             for one in options
         )
 
@@ -132,11 +149,11 @@ class _Planning:
             for kind in KINDS
             for number, candidate in enumerate(found.best.get(kind, [])[:_PER_KIND])
         ]
-        if not some:
-            return []
-        scene = scene_of(self.scene, some, max(self.replications // 2, 2))
+        if len(some) <= 1:  # nothing to choose from
+            return [self._call(one.candidate) for one in some if one.candidate is not None]
+        scene = scene_of(self.short, some, max(self.replications // 2, 2))
         run = played(self.experiment, scene, self.effort, SHORTLIST_FROM)
-        effects = effects_of(self.scene, run.outcomes, [one.pattern for one in some], self.level, SHORTLIST_FROM)
+        effects = effects_of(self.short, run.outcomes, [one.pattern for one in some], self.level, SHORTLIST_FROM)
         options = confirmed(some, run, None, self.goal.others, self.level)
         best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
         for one in options:
@@ -168,18 +185,25 @@ class _Planning:
         written = [one for one in self.written if one.name not in taken]
         options = [*written, *best, *of_front(found, best, self.goal, self.means)]
         run, effects = self._plays.of(options)
+        base = run.of(self.baseline)
+        left = base.estimates.get(UNANSWERED)
         main = [one for one in options if one in best or one.name == self.baseline]
         fresh = ledger(
-            self.scene,
+            self.drawn,
             [one.pattern for one in main],
             self.baseline,
             beside=[one.pattern for one in options if one not in main],
             effects=effects,
+            serves=serves(0.0 if left is None else left.value, is_stable=base.status != UNSTABLE),
             requests=self.effort.requests,
             first=CONFIRM_FROM + attempt * self.effort.requests,
             level=self.level,
         )
         return confirmed(options, run, fresh, self.goal.conditions, self.level), fresh
+
+    def _notes(self, sample: Sample, searcher: Searcher) -> Iterator[str]:
+        yield from notes(self.scene, self.means, sample, searcher.found, may_refuse=self._refusable(self.written))
+        yield from notes_on_spans(self.scene, self.drawn, self.short)
 
     # ---- answer
 
@@ -226,7 +250,7 @@ class _Planning:
             watches=() if chosen is None else tuple(watches(chosen, searcher.rate_per_s, self.goal.quality_budget)),
             ahead=ahead,
             tornado=self._tornado(chosen, options, () if ahead is None else ahead.hard),
-            notes=tuple(self._notes(sample, searcher.found)),
+            notes=tuple(self._notes(sample, searcher)),
         )
 
     def _yardstick(self, options: Sequence[Option], fresh: Ledger) -> Yardstick:
@@ -246,12 +270,16 @@ class _Planning:
         if candidate is None or searcher.found.best:
             return None
         pattern = named(candidate, self.means)
-        short = [
+        short = tuple(self._short(pattern, searcher.rate_per_s))
+        return Beyond(candidate, pattern.settings, candidate.point.usd, candidate.point.loss, short)
+
+    def _short(self, pattern: Named, rate_per_s: float) -> list[Ceiling]:
+        """Give the limits of which a pattern needs more than it may."""
+        return [
             one
-            for one in self._ceilings(pattern, searcher.rate_per_s)
+            for one in self._ceilings(pattern, rate_per_s)
             if one.used > (self.goal.utilisation if one.limit in (SERVERS, REPLICAS) else 1.0)
         ]
-        return Beyond(candidate, pattern.settings, candidate.point.usd, candidate.point.loss, tuple(short))
 
     def _thresholds(self, chosen: Option, sample: Sample) -> list[Threshold]:
         body = None if chosen.candidate is None else chosen.candidate.body
@@ -294,7 +322,7 @@ class _Planning:
         cap = self.goal.spend_cap
         per_1k = None if cap is None else cap / (rate_per_s * MONTH_S) * 1000
         return look_ahead(
-            self.scene,
+            self.drawn,
             self._named(chosen).pattern,
             baseline,
             budget=self.goal.quality_budget,
@@ -310,7 +338,7 @@ class _Planning:
         best = [one for one in options if one.candidate is not None and not one.name.startswith(FRONT)]
         rivals = [one.candidate for one in best if one.candidate is not None and one.name != chosen.name]
         return tornado(
-            self.scene,
+            self.drawn,
             self.goal,
             self.effort,
             chosen=chosen.candidate,
@@ -333,39 +361,6 @@ class _Planning:
         if chosen is None or self.goal.quality_budget is None:
             return None
         return fresh.fresh_seeds(chosen.name, self.goal.quality_budget)
-
-    def _notes(self, sample: Sample, searched: Found) -> list[str]:
-        found = [
-            f"of the kind {kind} none is told: rules change less than 0.1 % of what it costs and of how long it takes"
-            for kind in searched.idle
-        ]
-        if self.means.checks == (None,):
-            found.append(
-                "no cascade of the experiment says what checking a first answer takes; here it is free and instant"
-            )
-        if self.means.reward is None:
-            found.append("no ensemble of the experiment describes a reward model; none was looked at")
-        if len(self.means.models) < len(self.scene.spec.fleet):
-            left = [name for name in self.scene.spec.fleet if name not in self.means.models]
-            found.append(f"left out, since others answer alike or better for less: {', '.join(left)}")
-        if len(sample.answers.requests) >= MOST_OF_ONE:
-            found.append(f"the search looks at the first {MOST_OF_ONE:,} requests of each replication")
-        if self._refusable(self.written):
-            found.append(
-                "calls may wait, be refused or fail here: search and fresh requests take them for answered at the "
-                "first try, and what the replications that were played cost and lose beside that is added"
-            )
-        return found
-
-
-def _shows_in_play(model: Model) -> bool:
-    """Say whether a call to a model may be refused or fail, or the number of its replicas changes."""
-    batching = batching_of(model.capacity)
-    if batching is None:
-        return model.may_refuse()
-    if batching.autoscale is not None or queue_of(model.capacity) is not None or queues_by_segment(model.capacity):
-        return True
-    return model.model_copy(update={"capacity": "unlimited"}).may_refuse()
 
 
 def _as_played(candidate: Candidate, effect: Effect) -> Candidate:

@@ -19,6 +19,7 @@ from sim.routing.answers import Answers
 from sim.routing.rules import BUILT_IN
 from sim.routing.signals import Labels, Signal
 from sim.routing.thresholds import surety_at_share
+from sim.study.plan.spans import rate_of
 from sim.units import as_int64, nano_usd
 from sim.workload.requests import Requests
 
@@ -127,9 +128,12 @@ def measured_from(scene: Scene, requests: Requests) -> tuple[slice, float]:
     """Give the rows that count, and the seconds in which they arrive."""
     run, arrival = scene.spec.run, requests.arrival_ns
     rows = slice(int(np.searchsorted(arrival, run.warm_up)), None)
-    whole = run.duration is not None and len(requests) < MOST_OF_ONE
-    end = run.duration if whole and run.duration is not None else int(arrival[-1]) if len(arrival) else run.warm_up
-    return rows, max(end - run.warm_up, 0) / _NS
+    if run.duration is not None and len(requests) < MOST_OF_ONE:
+        return rows, (run.duration - run.warm_up) / _NS
+    rate = rate_of(scene)
+    if rate:  # the beginning of a long run may be one of its nights: as long as so many requests take on average
+        return rows, len(arrival[rows]) / rate
+    return rows, max((int(arrival[-1]) if len(arrival) else run.warm_up) - run.warm_up, 0) / _NS
 
 
 def draw(scene: Scene, means: Means, requests: int, first: int = SEARCH_FROM) -> Sample:

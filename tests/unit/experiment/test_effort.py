@@ -56,8 +56,9 @@ def test_short_runs_do_not_wait_for_a_compiler() -> None:
 def test_processes_are_started_where_they_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """If nothing is asked for, a short run stays in one process, and no run has more than cores or replications."""
     monkeypatch.setattr(effort, "_cores", lambda: 8)
-    chosen = [effort.choose_workers(None, plays, 20, "reference") for plays in (1e3, 3.1e6, 1e9)]
-    assert chosen == [(1, 1), (2, 1), (8, 1)]
+    for engine, some in (("reference", 1.1e5), ("compiled", 3.1e6)):
+        chosen = [effort.choose_workers(None, plays, 20, engine)[0] for plays in (1e3, some, 1e9)]
+        assert chosen == [1, 2, 8]
     assert effort.choose_workers(None, 1e9, 3, "reference") == (3, 1)
     assert effort.choose_workers(5, 1e3, 20, "reference") == (5, 1)
 

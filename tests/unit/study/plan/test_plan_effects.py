@@ -9,10 +9,18 @@ import pytest
 
 import sim
 from sim.experiment.scene import Scene
+from sim.outcome.estimates import Estimate
+from sim.routing.confidence import Episode
+from sim.routing.quality import Confidence
+from sim.study.plan.bodies import One
+from sim.study.plan.candidates import Candidate, Point
+from sim.study.plan.choosing import at_hand
 from sim.study.plan.effects import RIGHT, as_if_answered, effects_of, summed
-from sim.study.plan.goal import Effort
+from sim.study.plan.goal import Effort, Goal
 from sim.study.plan.ledger import ledger
-from sim.study.plan.options import played, written_ones
+from sim.study.plan.options import Option, played, written_ones
+from sim.study.plan.spans import OPTIONS, lengthened, requests_of, shortened
+from sim.study.until import Judgement, Standing
 
 REPLICATIONS = 3
 REQUESTS = 400
@@ -71,6 +79,7 @@ def test_on_the_requests_that_were_played_the_sum_is_what_was_played() -> None:
         patterns,
         scene.line_up.baseline,
         effects=effects,
+        serves=False,
         requests=REPLICATIONS * REQUESTS,
         first=0,
         level=0.95,
@@ -87,6 +96,43 @@ def test_on_the_requests_that_were_played_the_sum_is_what_was_played() -> None:
     assert base.lower is not None
     assert base.lower > 0
     assert effects[scene.line_up.baseline].more[RIGHT] == pytest.approx(-base.value / 100)
+    # if it is taken for one that serves its load, others are held against it as it is played, as in any run
+    held = ledger(
+        scene, patterns, scene.line_up.baseline, effects=effects, requests=REPLICATIONS * REQUESTS, first=0, level=0.95
+    )
+    loss = held.estimates(scene.line_up.baseline)["quality.loss"]
+    assert (loss.lower, loss.value, loss.upper) == (0, 0, 0)
+    for metric in ("quality.loss", "cost.saving"):
+        assert held.estimates("cascade")[metric].value == pytest.approx(run.of("cascade").estimates[metric].value)
+
+
+def test_short_runs_of_steady_traffic_are_drawn_longer() -> None:
+    """If runs hold few requests, longer ones are drawn, 80 at least; if anything changes over time, they stay."""
+    _, scene = scene_with()
+    assert requests_of(lengthened(scene, 80_000)) == 1_000
+    assert lengthened(scene, 80 * REQUESTS) is scene
+    moody = scene.spec.quality.model_copy(
+        update={
+            "confidence": {
+                "small": Confidence(episodes=[Episode.model_validate({"start": "1s", "length": "1m", "shift": -1.0})])
+            }
+        }
+    )
+    other = Scene(scene.spec.model_copy(update={"quality": moody}), scene.line_up, scene.inputs)
+    assert lengthened(other, 80_000) is other
+
+
+def test_of_long_runs_the_first_part_is_played() -> None:
+    """If a run is longer than may be played, whole weeks or days of it are, or as many requests as there may be."""
+    _, scene = scene_with()
+    assert shortened(scene, 10**9, REPLICATIONS) is scene
+    assert requests_of(shortened(scene, OPTIONS * REPLICATIONS * 100, REPLICATIONS)) == 100
+    day_ns = 86_400 * 10**9
+    long = scene.spec.run.model_copy(update={"requests": None, "duration": 180 * day_ns})
+    half_year = Scene(scene.spec.model_copy(update={"run": long}), scene.line_up, scene.inputs)
+    for days, played_days in ((10, 7), (3.5, 3)):
+        plays = round(OPTIONS * REPLICATIONS * 5 * 86_400 * days)
+        assert shortened(half_year, plays, REPLICATIONS).spec.run.duration == played_days * day_ns
 
 
 def test_where_all_is_answered_playing_adds_nothing() -> None:
@@ -101,3 +147,20 @@ def test_where_all_is_answered_playing_adds_nothing() -> None:
         assert not effect.more.any()
         assert not effect.half.any()
         assert (effect.requests, effect.is_seen) == (REPLICATIONS * REQUESTS, False)
+
+
+def option(name: str, usd: float, standing: Standing, candidate: Candidate | None = None) -> Option:
+    """Give an option that costs so much and stands so to the conditions."""
+    estimates = {"cost.per_1k": Estimate(usd, usd, usd, "usd/1k")}
+    return Option(name, "cascade", {}, candidate, estimates, Judgement(standing, {}), "ok")
+
+
+def test_a_pattern_of_the_file_is_taken_where_it_is_better() -> None:
+    """If a written pattern meets the conditions for 1 % less than the choice it is taken, and if there is no choice."""
+    searched = Candidate((), One("large"), Point(10.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    chosen = option("best", 10.0, Standing.MEETS, searched)
+    near, own = option("near", 9.95, Standing.MEETS), option("own", 9.0, Standing.MEETS)
+    fails = option("fails", 1.0, Standing.FAILS)
+    assert at_hand(Goal(), [chosen, fails, near, own], chosen) is own
+    assert at_hand(Goal(), [chosen, fails, near], chosen) is None
+    assert at_hand(Goal(), [fails, near], None) is near

@@ -52,9 +52,24 @@ def average_run_length(step: Step, threshold: float, scores: Cdf = normal_cdf) -
     stays = np.diff(below, axis=1)
     if (stays.sum(axis=1) >= 1.0 - 1e-15).all():
         return math.inf
-    lengths = np.linalg.solve(np.eye(len(values)) - stays, np.ones(len(values)))
+    lengths = _solved(np.eye(len(values)) - stays)
     start = 0 if step.floor else len(values) // 2
     return float(lengths[start])
+
+
+def _solved(matrix: Floats) -> Floats:
+    """Give what the matrix takes to ones: one half of the unknowns put into the equations of the other.
+
+    Either half is solved as LAPACK solves it. To the whole, from some hundred unknowns on, it would put threads, which
+    wait for each other a hundred times as long as they work where other processes want the cores too.
+    """
+    half = len(matrix) // 2
+    upper, lower = matrix[:half], matrix[half:]
+    right = np.ones((half, 1))
+    given = np.linalg.solve(upper[:, :half], np.concatenate((upper[:, half:], right), axis=1))
+    by_other, alone = given[:, :-1], given[:, -1]
+    last = np.linalg.solve(lower[:, half:] - lower[:, :half] @ by_other, 1.0 - lower[:, :half] @ alone)
+    return np.concatenate((alone - by_other @ last, last))
 
 
 def _below(step: Step, values: Floats, edges: Floats, scores: Cdf) -> Floats:

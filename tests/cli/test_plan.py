@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cli.commands import invoke, process
 
-FEW = ("--requests", "2000", "--replications", "2", "--quiet", "--set", "run.requests=300")
+FEW = ("--requests", "1000", "--replications", "2", "--quiet", "--set", "run.requests=150")
 _TWINS = tuple(
     f"--set={change}"
     for change in (
@@ -25,7 +25,7 @@ def run_as_planned(found: dict[str, Any]) -> None:
     """Put the pattern of a plan into the experiment, and see that a run gives the latencies that the plan expects."""
     chosen = found["options"][found["chosen"]]
     text = Path("tiny.yaml").read_text(encoding="utf-8").partition("patterns:")[0]
-    own = f"patterns: {json.dumps([chosen['pattern']])}\nrun: {{requests: 300, replications: 2}}\n"
+    own = f"patterns: {json.dumps([chosen['pattern']])}\nrun: {{requests: 150, replications: 2}}\n"
     Path("new.yaml").write_text(text + own, encoding="utf-8")
     run = json.loads(invoke("run", "new.yaml", "--json", "--quiet").out)["patterns"][found["chosen"]]
     assert run["latency.p95"] == chosen["metrics"]["latency.p95"]
@@ -51,7 +51,7 @@ def test_the_plan_is_told_and_written() -> None:
         "## What would change the decision",
         "## How it was computed",
     ]
-    typed = "tiercast plan tiny.yaml --quality-budget 3% --requests 2000 --set run.requests=300 --replications 2"
+    typed = "tiercast plan tiny.yaml --quality-budget 3% --requests 1000 --set run.requests=150 --replications 2"
     assert f"Command: {typed}" in document
     found = json.loads(Path("router-plan.json").read_text(encoding="utf-8"))
     assert found["chosen"] in found["options"]

@@ -14,6 +14,7 @@ from sim.experiment.forecast_spec import Forecast
 from sim.experiment.priced import book_of
 from sim.fleet.prices import RateCard
 from sim.fleet.rate_card import STANDARD
+from sim.routing.patterns.cascade import Cascade
 from sim.workload.labels import UNNAMED
 from sim.workload.traffic import months_from
 
@@ -29,10 +30,15 @@ def forecast_issues(experiment: Experiment) -> Iterator[Issue]:
     patterns = [pattern.name for pattern in experiment.line_up.patterns]
     known = {"segment": list(workload.segments) or [UNNAMED], "task class": list(workload.tasks), "pattern": patterns}
     known["model"] = list(experiment.spec.fleet)
+    seen = set()
     for what, place, name in _named(asked):
+        if isinstance(place[-1], int) and (place[:-1], name) in seen:
+            yield _issue(experiment, place, f"names {what} {name!r} twice", "leave one of them out")
+        seen.add((place[:-1], name))
         if known[what] and name not in known[what]:
             hint = did_you_mean(name, known[what]) or f"there are: {', '.join(known[what])}"
             yield _issue(experiment, place, f"there is no {what} {name!r}", hint)
+    yield from _idle(experiment, asked)
     yield from _unpriced(experiment, asked)
     months = months_from(date.fromisoformat(f"{asked.start}-01"), asked.months, "UTC")
     first, last = months[0].days[0], months[-1].days[-1]
@@ -44,6 +50,25 @@ def forecast_issues(experiment: Experiment) -> Iterator[Issue]:
         if not first <= date.fromisoformat(day) <= last:
             hint = "what happened before the start is part of the rates of the workload"
             yield _issue(experiment, place, f"{day} is not within the forecast, {first} to {last}", hint)
+
+
+def _idle(experiment: Experiment, asked: Forecast) -> Iterator[Issue]:
+    """Yield every question that has no answer, and every change that changes nothing."""
+    for name, project in asked.projects.items():
+        other = project.instead_of or experiment.line_up.baseline
+        if project.pattern == other:
+            message = f"{project.pattern} instead of {other} saves nothing"
+            hint = "name what runs without the project, such as instead_of: frontier-only"
+            yield _issue(experiment, ("forecast", "projects", name, "pattern"), message, hint)
+    workload, hard = experiment.spec.workload, set(asked.drift.hard_tasks)
+    mixes = [workload.mix_of(segment) for segment in workload.segments or (None,)] if workload.tasks else []
+    if hard <= set(workload.tasks) and hard and mixes and not any(hard & set(mix) and set(mix) - hard for mix in mixes):
+        hint = "name the task classes that become more at the cost of others in the same mix"
+        yield _issue(experiment, ("forecast", "drift", "hard_tasks"), "no segment has both hard and other tasks", hint)
+    escalates = any(isinstance(pattern, Cascade) for pattern in experiment.line_up.patterns)
+    if asked.drift.escalation_logit_per_month != 0 and not escalates:
+        place: Place = ("forecast", "drift", "escalation_logit_per_month")
+        yield _issue(experiment, place, "does nothing: no pattern escalates", "leave it out, or add a cascade")
 
 
 def _unpriced(experiment: Experiment, asked: Forecast) -> Iterator[Issue]:
@@ -69,7 +94,10 @@ def _unpriced(experiment: Experiment, asked: Forecast) -> Iterator[Issue]:
             try:
                 book.periods(price.model, begin, until, service=price.service or STANDARD)
             except ValueError as error:
-                hint = "the forecast goes beyond what the book says; see `tiercast prices show`"
+                hint = (
+                    "the forecast goes beyond what the book says: add to the book, make it shorter, or take up another "
+                    f"model, as forecast.prices.adopt: [{{model: {name}, on: ..., price: ...}}]"
+                )
                 yield _issue(experiment, place, str(error), hint)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from sim.fleet.prices import RateCard
 from sim.schema import Spec
 from sim.units import Fraction
-from sim.workload.traffic import Date
+from sim.workload.traffic import Date, number_or_range
 
 MOST_TIMES: Final = 10.0
 """A single change makes no price dearer or cheaper than this many times."""
@@ -53,7 +53,10 @@ class TimesRange(Spec):
         return self
 
 
-Times = Annotated[float, Field(ge=1, le=1000)] | TimesRange
+Times = Annotated[
+    Annotated[float, Field(ge=1, le=1000), Tag("number")] | Annotated[TimesRange, Tag("range")],
+    Discriminator(number_or_range),
+]
 """A factor: a number, or {p10: 2.8, p90: 3.3} where it is not known."""
 
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import math
+import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from sim.experiment.commitment_spec import Commitment
 from sim.experiment.forecast_prices_spec import SpendPrices
 from sim.routing.patterns.pattern import PatternName
 from sim.schema import Spec
 from sim.units import Fraction, Usd
-from sim.workload.traffic import GrowthRange, Traffic, UncertainGrowth
+from sim.workload.traffic import GrowthRange, Traffic, UncertainGrowth, number_or_range
 
 MOST_MONTHS: Final = 60
 
 
+_EARLIEST: Final = "1970-01"
+_LATEST: Final = "2199-12"
+
+
 def _month(text: str) -> str:
-    try:
-        dt.datetime.strptime(text, "%Y-%m").replace(tzinfo=dt.UTC)
-    except ValueError:
-        raise ValueError(f"{text!r} is no month; write for example 2026-12") from None
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
+        raise ValueError(f"{text!r} is no month; write for example 2026-12")
+    if not _EARLIEST <= text <= _LATEST:
+        raise ValueError(f"{text} is not between {_EARLIEST} and {_LATEST}; write for example 2026-12")
     return text
 
 
@@ -44,7 +49,9 @@ class LogitRange(Spec):
         return self
 
 
-UncertainLogits = Logits | LogitRange
+UncertainLogits = Annotated[
+    Annotated[Logits, Tag("number")] | Annotated[LogitRange, Tag("range")], Discriminator(number_or_range)
+]
 """Change of log-odds per month: a number, or {p10: 0.05, p90: 0.46} where it is not known."""
 
 
@@ -154,6 +161,16 @@ class Forecast(Spec):
     """Purchases ahead, of which is asked from where on they pay, by name; they change no bill of a pattern."""
     projects: dict[PatternName, Project] = Field(default_factory=dict)
     """Projects of which the month is asked for in which they have paid for themselves, by name."""
+
+    @model_validator(mode="after")
+    def _enough_draws(self) -> Self:
+        least = math.ceil(round(2 / (1 - self.level), 6)) - 1
+        if self.draws < least:
+            raise ValueError(
+                f"{self.draws} draws have no interval at a level of {100 * self.level:g}%; it takes {least} of "
+                "them, the least and the greatest of which bound it"
+            )
+        return self
 
 
 __all__ = ["Forecast", "GrowthRange", "LogitRange", "Project", "SpendBudget", "SpendDrift", "UncertainLogits"]

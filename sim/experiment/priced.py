@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from pydantic import Field, ValidationError
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from sim.fleet.rate_card import RateBook
 
 _CURRENCY = "USD"
-_KEY = "rate_card"
+RATE_CARD: Final = "rate_card"
+"""Key of the book that prices by name come from."""
+
 _NAMED = frozenset({"model", "service"})
 _NEAR = 4
 _ADOPT: Place = ("forecast", "prices", "adopt")
@@ -48,12 +50,14 @@ def with_prices(document: Document, folders: Mapping[str, Path], *, again: bool 
     in a resolved experiment.
     """
     places = list(_named(document.data))
-    written = document.data.get(_KEY) if isinstance(document.data, dict) else None
+    written = document.data.get(RATE_CARD) if isinstance(document.data, dict) else None
     if not places:
         if written is None or again:
             return document
         message = "no price names a model of it"
-        raise InvalidInput([_issue(document, (_KEY,), message, "write under a model for example price: openai/gpt-5")])
+        raise InvalidInput(
+            [_issue(document, (RATE_CARD,), message, "write under a model for example price: openai/gpt-5")]
+        )
     if written is None and again:
         return document  # from a baseline, which keeps numbers and no book
     if written is None:
@@ -63,7 +67,7 @@ def with_prices(document: Document, folders: Mapping[str, Path], *, again: bool 
     try:
         at = BookedPrices.model_validate(written).on
     except ValidationError as error:
-        raise InvalidInput(issues_from_validation(error, document, (_KEY,), model=BookedPrices)) from error
+        raise InvalidInput(issues_from_validation(error, document, (RATE_CARD,), model=BookedPrices)) from error
     book, inside = _book(document, folders, written["book"])
     filled, issues = document, list[Issue]()
     for place in places:
@@ -87,12 +91,19 @@ def with_prices(document: Document, folders: Mapping[str, Path], *, again: bool 
     return filled
 
 
+def with_stand_ins(document: Document) -> Document:
+    """Put some price where one is named, so that what else is wrong with an experiment can be told."""
+    for place in _named(document.data):
+        document = _replaced(document, place, {"input_mtok": 1.0, "output_mtok": 1.0}, {})
+    return document
+
+
 def book_of(experiment: Experiment) -> RateBook | None:
     """Read the book that prices by name come from; None where there is none. InvalidInput as `with_prices`."""
     card = experiment.spec.rate_card
     if card is None:
         return None
-    place = (_KEY, "book")
+    place = (RATE_CARD, "book")
     return _book(experiment.document, {experiment.document.mark(place).file: experiment.folder_of(place)}, card.book)[0]
 
 
@@ -157,7 +168,7 @@ def _says(asked: Mapping[str, Any], card: RateCard) -> bool:
 
 def _book(document: Document, folders: Mapping[str, Path], written: str) -> tuple[RateBook, Document]:
     """Read the book, with where its parts stand."""
-    place: Place = (_KEY, "book")
+    place: Place = (RATE_CARD, "book")
     mark = document.mark(place)
     if is_url(written):
         raise InvalidInput([_issue(document, place, A_URL)])
@@ -167,7 +178,8 @@ def _book(document: Document, folders: Mapping[str, Path], written: str) -> tupl
     book, inside = read_marked_book(path)
     if book.currency != _CURRENCY:
         message = f"prices are in {book.currency}, and those of experiments in {_CURRENCY}; nothing is converted"
-        raise InvalidInput([_issue(document, place, message)])
+        hint = "write the prices of the book in USD, at a rate of your own, and currency: USD"
+        raise InvalidInput([_issue(document, place, message, hint)])
     return book, inside
 
 

@@ -23,7 +23,7 @@ from sim.experiment.issues import issues_from_validation
 from sim.experiment.judged import JUDGED, NUMBERED
 from sim.experiment.lineup import LineUp, line_up
 from sim.experiment.overrides import ORIGIN, places_in, set_value
-from sim.experiment.priced import with_prices
+from sim.experiment.priced import RATE_CARD, with_prices, with_stand_ins
 from sim.experiment.spec import ExperimentSpec
 from sim.experiment.yaml_source import read_yaml
 from sim.workload.traces.opening import A_URL, is_url
@@ -186,7 +186,7 @@ class Experiment:
         document, folders = self.document, dict(self._folders)
         for assignment in assignments:
             document = _with_workload(set_value(document, assignment), folders)
-        return _checked(with_prices(document, folders, again=True), folders)
+        return _checked(_priced(document, folders, again=True), folders)
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -223,7 +223,7 @@ def _load(source: Path, overrides: Sequence[str]) -> Experiment:
     for assignment in overrides:
         if assignment.partition("=")[0].strip() != _WORKLOAD:
             document = set_value(document, assignment)
-    return _checked(with_prices(document, folders), folders)
+    return _checked(_priced(document, folders), folders)
 
 
 def from_mapping(data: Mapping[str, Any], folder: str | Path = ".") -> Experiment:
@@ -232,7 +232,7 @@ def from_mapping(data: Mapping[str, Any], folder: str | Path = ".") -> Experimen
     # every value has its mark, so that a path keeps the mapping's folder when a value beside it is replaced
     document = Document(plain, dict.fromkeys(places_in(plain), _MAPPING), {}, _MAPPING.file)
     folders = {document.file: Path(folder), ORIGIN: Path()}
-    return _checked(with_prices(_with_workload(document, folders), folders), folders)
+    return _checked(_priced(_with_workload(document, folders), folders), folders)
 
 
 def from_resolved(resolved: Mapping[str, Any], folders: Mapping[str, Path], origin: Path) -> Experiment:
@@ -271,6 +271,19 @@ def _with_workload(document: Document, folders: dict[str, Path]) -> Document:
     marks = {**document.marks, **{(_WORKLOAD, *place): mark for place, mark in inner.marks.items()}}
     key_marks = {**document.key_marks, **{(_WORKLOAD, *place): mark for place, mark in inner.key_marks.items()}}
     return Document(data, marks, key_marks, document.file)
+
+
+def _priced(document: Document, folders: Mapping[str, Path], *, again: bool = False) -> Document:
+    """Fill in prices by name; where they lead nowhere, the other mistakes of the file are told with them."""
+    try:
+        return with_prices(document, folders, again=again)
+    except InvalidInput as error:
+        issues = list(error.issues)
+        try:
+            _validated(with_stand_ins(document))
+        except InvalidInput as others:
+            issues += [issue for issue in others.issues if not issue.path.startswith(RATE_CARD)]
+        raise InvalidInput(sorted(issues, key=lambda issue: (issue.file, issue.line, issue.col))) from error
 
 
 def _validated(document: Document) -> ExperimentSpec:

@@ -69,10 +69,10 @@ def _project_words(answer: ProjectAnswer, found: SpendForecast) -> str:
     upkeep = f" and {money(answer.upkeep_usd_per_month)} a month" if answer.upkeep_usd_per_month else ""
     name = f"Project {answer.project} ({answer.pattern} instead of {answer.instead_of}, {money(answer.usd)}{upkeep})"
     early, late = answer.between
-    later = f"later than {last}"
-    when = f"{answer.median or later} [{early or later}, {late or later}]"
+    when = f"in {answer.median}" if answer.median else f"after {last}"
+    when += f" [{early or 'later'}, {late or 'later'}]"
     return (
-        f"{name}: pays for itself by the end of {when}; by that of {last} with a probability of "
+        f"{name}: has paid for itself {when}; by the end of {last} with a probability of "
         f"{_likely(answer.by[last], found.draws)}, then net {_told(answer.net, level)}."
     )
 

@@ -145,6 +145,7 @@ class _Study:
     def answer(self) -> SpendForecast:
         """Put everything together."""
         spec, up = self._experiment.spec, self._experiment.line_up
+        commitments = tuple(self._commitments())
         found = SpendForecast(
             experiment=spec.name,
             title=spec.title or spec.name,
@@ -158,9 +159,9 @@ class _Study:
             patterns={name: self._pattern(name) for name in self._spent},
             budgets=tuple(self._budgets()),
             projects=tuple(self._projects()),
-            commitments=tuple(self._commitments()),
+            commitments=commitments,
             price_changes=() if self._quotes is None else self._quotes.changes,
-            notes=tuple(self._notes()),
+            notes=tuple(self._notes(commitments)),
         )
         return replace(found, notes=(*found.notes, *outside(places_of(found), found.level)))
 
@@ -266,7 +267,7 @@ class _Study:
             terms = (name, project.engineering_usd, project.upkeep_usd_per_month)
             yield paid_back(terms, (project.pattern, other), saved, self._names, self._asked.level)
 
-    def _notes(self) -> Iterator[str]:
+    def _notes(self, commitments: Sequence[CommitmentAnswer]) -> Iterator[str]:
         draws = self._asked.draws
         yield (
             f"brackets are {100 * self._asked.level:g} % prediction intervals around the median of {draws:,} futures, "
@@ -288,11 +289,23 @@ class _Study:
             )
         if self._futures.users and any(one.causes[:, -1].any() for one in self._spent.values()):
             yield "costs per user leave out replicas, which serve all segments and are paid for by the hour"
+        yield from self._idle_commitments(commitments)
         if self._quotes is not None:
             yield from _of_prices(self._experiment)
         yield "within a month requests are taken to come as a Poisson process; burstier traffic varies more"
         if self._experiment.spec.run.replications == 1:
             yield "one replication tells nothing of its own error: intervals leave out the error of the simulation"
+
+    def _idle_commitments(self, commitments: Sequence[CommitmentAnswer]) -> Iterator[str]:
+        """Say which purchases are held against nothing: no call of their models is paid by use."""
+        answered = {(one.commitment, one.pattern) for one in commitments}
+        for name, asked in self._asked.commitments.items():
+            lacking = [pattern for pattern in asked.patterns or self._seen if (name, pattern) not in answered]
+            if lacking and (asked.patterns or len(lacking) == len(self._seen)):
+                yield (
+                    f"commitment {name}: nothing to hold it against under {', '.join(lacking)}, which "
+                    f"{'pays' if len(lacking) == 1 else 'pay'} no call of {', '.join(asked.models)} by use"
+                )
 
 
 def _of_prices(experiment: Experiment) -> Iterator[str]:

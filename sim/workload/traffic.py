@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from sim.chance.normal import normal_quantile
 from sim.columns import Floats
@@ -39,7 +39,14 @@ class GrowthRange(Spec):
         return self
 
 
-UncertainGrowth = Growth | GrowthRange
+def number_or_range(value: Any) -> str:
+    """Tell whether something that may be uncertain is written as a range, so that only its mistakes are told."""
+    return "range" if isinstance(value, dict | Spec) else "number"
+
+
+UncertainGrowth = Annotated[
+    Annotated[Growth, Tag("number")] | Annotated[GrowthRange, Tag("range")], Discriminator(number_or_range)
+]
 """A rate per month: a number, or {p10: 2%, p90: 6%} where it is not known."""
 
 
@@ -53,9 +60,11 @@ def drawn_rate(rate: UncertainGrowth, uniforms: Floats) -> Floats:
 
 def _date(text: str) -> str:
     try:
-        dt.date.fromisoformat(text)
+        day = dt.date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no date; write for example 2026-12-25") from None
+        day = None
+    if day is None or day.isoformat() != text:  # 20261225 is one to Python, and would be looked up in vain
+        raise ValueError(f"{text!r} is no date; write for example 2026-12-25")
     return text
 
 

@@ -168,3 +168,92 @@ def test_any_number_of_workers_gives_the_same_bytes(monkeypatch: pytest.MonkeyPa
     assert (one.code, one.out) == (two.code, two.out) == (0, one.out)
     for extension in ("json", "csv"):
         assert Path(f"1.{extension}").read_bytes() == Path(f"2.{extension}").read_bytes()
+
+
+def test_every_mistake_of_a_forecast_is_told_at_its_place_at_once() -> None:
+    """If months, days, ranges and rates are out of bounds, each has a line, and only what was meant is spoken of."""
+    bad = (
+        "{start: 2027-1, months: 99, traffic: {growth_per_month: {p10: 4%, p90: 1%}, holidays: {'20270105': 0}, "
+        "day_to_day: -1}, drift: {input_tokens_per_month: -150%, escalation_logit_per_month: {p10: 0.1}}}"
+    )
+    answer = invoke("forecast", asking(bad))
+    assert answer.code == 2
+    for message in (
+        "forecast.start: '2027-1' is no month; write for example 2026-12",
+        "forecast.months: must be at most 60, found 99",
+        "forecast.traffic.growth_per_month: p10 0.04 is above p90 0.01",
+        "forecast.traffic.holidays.20270105: '20270105' is no date; write for example 2026-12-25",
+        "forecast.traffic.day_to_day: -1 is not between 0 and 1; write a number such as 0.3",
+        "forecast.drift.input_tokens_per_month: -150% is below -90%; a growth is from -90% to 100%",
+        "forecast.drift.escalation_logit_per_month.p90: p90 is required",
+    ):
+        assert message in answer.err
+    assert answer.err.count("asked.yaml:") == 7
+
+
+def test_questions_without_an_answer_are_refused() -> None:
+    """If a project replaces itself, a name stands twice, all tasks are hard or nothing escalates, that is an error."""
+    bad = (
+        "{start: 2027-01, drift: {hard_tasks: [chat], hard_logit_per_month: 0.5}, "
+        "projects: {p: {pattern: frontier-only, engineering_usd: 5}}, "
+        "commitments: {c: {models: [large, large], usd_per_month: 5, discount: 20%}}}"
+    )
+    answer = invoke("forecast", asking(bad))
+    assert answer.code == 2
+    for message in (
+        "forecast.drift.hard_tasks: no segment has both hard and other tasks",
+        "forecast.projects.p.pattern: frontier-only instead of frontier-only saves nothing",
+        "forecast.commitments.c.models.1: names model 'large' twice",
+    ):
+        assert message in answer.err
+    assert (answer.err.count("asked.yaml:"), answer.err.count("hint:")) == (3, 3)
+    still = asking("{start: 2027-01, drift: {escalation_logit_per_month: 0.1}}")
+    alone = "patterns=[{name: alone, kind: single, model: small}]"
+    assert "does nothing: no pattern escalates" in invoke("forecast", still, "--set", alone).err
+    assert "it takes 99 of them" in invoke("forecast", asking("{start: 2027-01, draws: 98, level: 0.98}")).err
+    assert "9999-12 is not between 1970-01 and 2199-12" in invoke("forecast", asking("{start: 9999-12}")).err
+
+
+def test_what_is_wrong_with_a_book_is_told_with_what_is_wrong_with_the_experiment() -> None:
+    """If a book overlaps, has gaps, negative prices and two currencies, each has its line and a hint, all at once."""
+    book = """\
+models:
+  overlap:
+    periods:
+    - {until: 2027-03-01, input_mtok: 1, output_mtok: 2}
+    - {since: 2027-02-01, input_mtok: 1, output_mtok: 2}
+  gap:
+    periods:
+    - {until: 2027-03-01, input_mtok: 1, output_mtok: 2}
+    - {since: 2027-04-01, input_mtok: 1, output_mtok: 2}
+  negative: {periods: [{input_mtok: -1, output_mtok: 2}]}
+  euro: {currency: EUR, periods: [{input_mtok: 1, output_mtok: 2}]}
+"""
+    Path("book.yaml").write_text(book, encoding="utf-8")
+    named = ("--set", "rate_card={book: book.yaml, on: 2027-01-01}", "--set", "fleet.small.price=gap")
+    answer = invoke("forecast", asking("{start: 2027-01, months: 99}"), *named)
+    assert answer.code == 2
+    for message in (
+        "book.yaml:5:15: error: models.overlap.periods.1.since: overlap: begins at 2027-02-01",
+        "book.yaml:9:15: error: models.gap.periods.1.since: gap: nothing is priced from 2027-03-01 until 2027-04-01",
+        "book.yaml:10:37: error: models.negative.periods.0.input_mtok: must be at least 0, found -1",
+        "book.yaml:11:20: error: models.euro.currency: EUR in a book of USD",
+        "forecast.months: must be at most 60, found 99",
+    ):
+        assert message in answer.err
+    assert answer.err.count("hint:") == 3
+    Path("book.yaml").write_text(
+        "models: {old: {periods: [{input_mtok: 1, output_mtok: 2}], retires: 2027-06-01}}", encoding="utf-8"
+    )
+    retired = ("--set", "rate_card={book: book.yaml, on: 2027-01-01}", "--set", "fleet.small.price=old")
+    answer = invoke("forecast", asking("{start: 2027-01, months: 12}"), *retired)
+    assert (answer.code, "old retires at 2027-06-01 and has no successor" in answer.err) == (2, True)
+    assert "forecast.prices.adopt: [{model: small, on: ..., price: ...}]" in answer.err
+
+
+def test_a_purchase_that_covers_no_call_says_so() -> None:
+    """If a pattern is asked about that never calls the models of a commitment, a note tells that there is no answer."""
+    of = "{models: [large], usd_per_month: 5, discount: 20%, patterns: [cheap-only]}"
+    answer = invoke("forecast", asking(f"{{start: 2027-01, months: 1, draws: 50, commitments: {{c: {of}}}}}"), *QUICK)
+    said = " ".join(answer.out.split())
+    assert "commitment c: nothing to hold it against under cheap-only, which pays no call of large by use" in said

@@ -34,11 +34,17 @@ Weight = Annotated[float, Field(ge=0, le=1e6)]
 
 def _signed_fraction(value: Any) -> float:
     """Read a fraction or percentage that may be negative."""
-    if isinstance(value, str) and value.startswith("-"):
-        return -parse_fraction(value[1:])
-    if isinstance(value, int | float) and value < 0:
-        return -parse_fraction(-value)
-    return parse_fraction(value)
+    try:
+        if isinstance(value, str) and value.startswith("-"):
+            return -parse_fraction(value[1:])
+        if isinstance(value, int | float) and value < 0:
+            return -parse_fraction(-value)
+        return parse_fraction(value)
+    except ValueError as error:
+        if "above 100%" not in str(error):
+            raise
+        what = f"{str(value)[:40]} is {'below -90%' if str(value).startswith('-') else 'above 100%'}"
+        raise ValueError(f"{what}; a growth is from -90% to 100%, such as 5% or -2%") from None
 
 
 def _not_too_steep(growth: float) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -66,7 +66,7 @@ def _sections(found: RouterPlan) -> Iterator[list[str]]:
         yield ["## The pattern"]
         written = found.chosen.kind == AS_WRITTEN
         yield ["As the experiment has it:" if written else "To be put under `patterns` of the experiment:"]
-        yield ["```yaml", *_yaml(found.chosen.settings), "```"]
+        yield ["```yaml", *_yaml([dict(found.chosen.settings)]), "```"]
         if found.thresholds:
             yield list(grid_lines(thresholds(found)))
             yield [_on_scores(found)]
@@ -87,6 +87,8 @@ def _sections(found: RouterPlan) -> Iterator[list[str]]:
         yield ["## Gates to install"]
         yield list(grid_lines(gates(found)))
         yield [_CHARTS]
+        yield ["To be put into the experiment, for `tiercast drift` to play them:"]
+        yield ["```yaml", *_yaml({"gates": [dict(one.settings) for one in found.watches]}), "```"]
     if found.ahead is not None:
         yield from _of_drift(found)
     if found.tornado is not None and found.tornado.entries:
@@ -97,8 +99,8 @@ def _sections(found: RouterPlan) -> Iterator[list[str]]:
     yield [f"- {escaped(line)}" for line in _how(found)]
 
 
-def _yaml(settings: Mapping[str, Any]) -> list[str]:
-    text: str = yaml.safe_dump([dict(settings)], sort_keys=False, allow_unicode=True, width=100)
+def _yaml(data: object) -> list[str]:
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
     return text.rstrip("\n").split("\n")
 
 

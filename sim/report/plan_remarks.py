@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from sim.experiment.headroom import REPLICAS, SERVERS
 from sim.report.numbers import written
 from sim.report.plan_tables import count, days, usd
 from sim.report.plan_words import imperative, interval, listed, points_of
@@ -12,10 +14,11 @@ from sim.study.until import UNSTABLE
 
 if TYPE_CHECKING:
     from sim.study.plan.answer import RouterPlan
-    from sim.study.plan.horizon import Ahead
+    from sim.study.plan.horizon import Ahead, Horizon
     from sim.study.plan.options import Option
 
 _FASTER = 0.9
+_OVERRUN = 0.1
 
 
 def remarks_of(found: RouterPlan) -> list[str]:
@@ -24,6 +27,7 @@ def remarks_of(found: RouterPlan) -> list[str]:
         *_yardstick(found),
         *_beyond(found),
         *_closest(found),
+        *_overrun(found),
         *_alike(found),
         *_blind(found),
         *_certainty(found),
@@ -76,6 +80,15 @@ def _closest(found: RouterPlan) -> list[str]:
             shown = f"{interval(estimate)} points" if estimate.unit == "points" else str(written(estimate))
             told.append(f"{until.metric} {shown} ({best.name})")
     return [f"the best in this table, condition by condition: {'; '.join(told)}."] if told else []
+
+
+def _overrun(found: RouterPlan) -> list[str]:
+    """Say which options of the search lose more as played than the requests alone would have it."""
+    some = [(one, -100 * float(one.effect.more[RIGHT])) for one in found.options if one.candidate is not None]
+    told = [f"{one.name} loses {more:.2f} points more" for one, more in some if more > _OVERRUN]
+    if not told:
+        return []
+    return [f"as played, {listed(told)} than with every call answered: while traffic is high its calls come too late."]
 
 
 def _alike(found: RouterPlan) -> list[str]:
@@ -199,8 +212,26 @@ def _drift(found: RouterPlan) -> list[str]:
         )
     saving = f"the saving goes from {100 * start.saving:.3g} to {100 * middle.saving:.3g} %"
     costs = f"1,000 requests cost {usd(middle.usd)} after six months instead of {usd(start.usd)}"
+    lines += _full(found, base)
+    if round(100 * (middle.escalated - start.escalated)):
+        costs += f" ({100 * middle.escalated:.3g} % escalate instead of {100 * start.escalated:.3g} %)"
     is_baseline = found.chosen.name == found.baseline
     return [*lines, f"under base drift {costs}." if is_baseline else f"under base drift {costs}, and {saving}."]
+
+
+def _full(found: RouterPlan, base: Horizon) -> list[str]:
+    """Say when longer answers alone fill the servers of the choice, where that is within the months told of."""
+    growth, last = base.drift.output_growth, base.months[-1].month
+    for one in found.ceilings:
+        if one.limit in (SERVERS, REPLICAS) and one.used * (1 + growth) ** last >= 1:
+            month = max(math.log(1 / one.used) / math.log1p(growth), 0.0)
+            what = (
+                f"answers that grow by {100 * growth:.3g} % a month fill all {one.allowed:g} {one.limit} of {one.owner}"
+            )
+            return [
+                f"under base drift {what} {_within(month)}, and waits grow before: loss is told as if there were room."
+            ]
+    return []
 
 
 def _beside(ahead: Ahead, budget: float | None) -> list[str]:

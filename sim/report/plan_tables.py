@@ -228,7 +228,7 @@ def count(value: float) -> str:
 
 
 def _when(month: float | None) -> str:
-    return f"after {MONTHS}" if month is None else f"{month:.1f}"
+    return f"not in {MONTHS}" if month is None else f"{month:.1f}"
 
 
 def _name(found: RouterPlan, one: Option) -> str:

@@ -22,10 +22,11 @@ BUDGET = ("--quality-budget", "3%")
 
 
 def run_as_planned(found: dict[str, Any]) -> None:
-    """Put the pattern of a plan into the experiment, and see that a run gives the latencies that the plan expects."""
+    """Put pattern and gates of a plan into the experiment, and see that a run gives the latencies that it expects."""
     chosen = found["options"][found["chosen"]]
     text = Path("tiny.yaml").read_text(encoding="utf-8").partition("patterns:")[0]
     own = f"patterns: {json.dumps([chosen['pattern']])}\nrun: {{requests: 150, replications: 2}}\n"
+    own += f"gates: {json.dumps([one['settings'] for one in found['gates']])}\n"
     Path("new.yaml").write_text(text + own, encoding="utf-8")
     run = json.loads(invoke("run", "new.yaml", "--json", "--quiet").out)["patterns"][found["chosen"]]
     assert run["latency.p95"] == chosen["metrics"]["latency.p95"]

@@ -80,11 +80,15 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What was confirmed of today: USD of 1,000 requests of the pattern and of the yardstick, points lost."""
+    """What was confirmed of today: USD of 1,000 requests of the pattern and of the yardstick, points lost.
+
+    `escalated` is the share of requests that escalate.
+    """
 
     usd: float
     base_usd: float
     loss: float
+    escalated: float
 
     def from_here(self, found: Month, start: Month) -> Month:
         """Give a month as it follows from today: cost by the same factor, loss by as many points as on the requests."""
@@ -92,7 +96,11 @@ class Now:
         base, before = _base_usd(found), _base_usd(start)
         of = self.base_usd * base / before if before else 0.0
         return replace(
-            found, usd=usd, loss=self.loss + found.loss - start.loss, saving=1 - usd / of if of else found.saving
+            found,
+            usd=usd,
+            loss=self.loss + found.loss - start.loss,
+            saving=1 - usd / of if of else found.saving,
+            escalated=self.escalated + found.escalated - start.escalated,
         )
 
 

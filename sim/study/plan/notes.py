@@ -46,8 +46,8 @@ def notes_on_spans(scene: Scene, drawn: Scene, short: Scene) -> Iterator[str]:
         )
     if short is not scene:
         yield (
-            f"of each replication the first {_span(short)} are played instead of {_span(scene)}: queues at other times "
-            "are not seen (--full plays ten times as much)"
+            f"played is the beginning of each replication, {_span(short)} of {_span(scene)}: queues at other times are "
+            "not seen (--full plays ten times as much)"
         )
 
 
@@ -56,7 +56,8 @@ def _span(scene: Scene) -> str:
     if duration is None:
         return f"{requests_of(scene):,.0f} requests"
     hours = duration / 3600e9
-    return f"{hours / 24:.3g} days" if hours >= 24 else f"{hours:.3g} hours"  # noqa: PLR2004 - of a day
+    count, unit = (hours / 24, "day") if hours >= 24 else (hours, "hour")  # noqa: PLR2004 - of a day
+    return f"{count:.3g} {unit}{'' if count == 1 else 's'}"
 
 
 def shows_in_play(model: Model) -> bool:

@@ -75,6 +75,12 @@ class Option:
         found = self.estimates.get(UNANSWERED)
         return 0.0 if found is None else found.value
 
+    @property
+    def escalated(self) -> float:
+        """Share of requests that escalate."""
+        found = self.estimates.get("escalation.rate")
+        return 0.0 if found is None else found.value
+
     def value(self, metric: str) -> float:
         """Give the value of a metric; infinity where it was not measured."""
         found = self.estimates.get(metric)

@@ -327,7 +327,7 @@ class _Planning:
             baseline,
             budget=self.goal.quality_budget,
             cap_per_1k=per_1k,
-            now=Now(chosen.value(PER_1K), yardstick.usd, chosen.value(LOSS)),
+            now=Now(chosen.value(PER_1K), yardstick.usd, chosen.value(LOSS), chosen.escalated),
             requests=min(self.effort.requests, MOST_AHEAD),
         )
 

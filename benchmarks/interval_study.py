@@ -39,8 +39,6 @@ LOWEST, HIGHEST = 0.93, 0.97
 MOSTLY: Final = 0.90
 """Share of far too short runs that must be marked."""
 REPLICATIONS: Final = 20
-FIRST_LOOK: Final = 10
-"""Replications to begin with where a precision is asked for: the fewest that are allowed, so that most is at stake."""
 RUNS, QUICK_RUNS = 1_000, 4
 FIRST_SEED: Final = 1
 
@@ -103,7 +101,8 @@ def document(
 ) -> dict[str, Any]:
     """Write an experiment of Poisson arrivals with so many measured requests in a replication, on average.
 
-    With a `precision` replications are added until it is reached, within the budget that a run has by default.
+    With a `precision` replications are added until it is reached, from the default number on (the fewest that are
+    allowed, so that most is at stake) and within the budget that a run has by default.
     """
     acceptance = sections.pop("acceptance", dict.fromkeys(fleet, 0.9))
     return {
@@ -118,7 +117,8 @@ def document(
             "duration": seconds(warm_up_s + requests / rate_per_s),
             "warm_up": seconds(warm_up_s),
             "level": LEVEL,
-            **({"replications": FIRST_LOOK, "precision": precision} if precision else {"replications": REPLICATIONS}),
+            "replications": REPLICATIONS,
+            **({"precision": precision} if precision else {}),
         },
         **sections,
         "quality": {"acceptance": {"t": acceptance}, **sections.get("quality", {})},

@@ -2,7 +2,7 @@
 
 The numbers of replications at which one looks are fixed beforehand: `run.replications`, and half as many again each
 time, up to the budget. So the answer depends neither on workers nor on the clock. To stop when an interval happens to
-be narrow favours those that are too narrow; with few looks and ten replications or more at the first one the loss of
+be narrow favours those that are too narrow; with few looks and twenty replications or more at the first one the loss of
 coverage is small (docs/statistics.md).
 """
 

@@ -75,7 +75,7 @@ def test_looks_are_known_beforehand() -> None:
 
 
 def precise(**run: Any) -> sim.Experiment:
-    """Give an experiment of ten replications with a precision to reach."""
+    """Give an experiment of twenty replications with a precision to reach."""
     steady: dict[str, Any] = {
         "version": 1,
         "name": "precise",
@@ -89,7 +89,7 @@ def precise(**run: Any) -> sim.Experiment:
         },
         "quality": {"acceptance": {"chat": {"small": 0.8, "large": 0.9}}},
         "patterns": [{"name": "mine", "kind": "single", "model": "small"}],
-        "run": {"requests": 200, "replications": 10, **run},
+        "run": {"requests": 200, "replications": 20, **run},
     }
     return sim.from_mapping(steady)
 
@@ -97,19 +97,21 @@ def precise(**run: Any) -> sim.Experiment:
 def test_replications_are_added_until_the_interval_is_narrow_enough() -> None:
     """If a precision is asked for, the run stops at the first look at which every half-width is within it."""
     run = precise(precision={"latency.mean": 0.03}).run(workers=1, engine="reference")
-    assert run.replications in looks(10, 100)[1:]
+    assert run.replications in looks(20, 200)[1:]
     assert run.result.notes[0] == f"run.precision: reached after {run.replications} replications"
     found = run.result.patterns["mine"].estimates["latency.mean"]
     assert found.upper is not None
     assert found.upper - found.value <= 0.03 * found.value
-    before = looks(10, 100)[looks(10, 100).index(run.replications) - 1]
+    before = looks(20, 200)[looks(20, 200).index(run.replications) - 1]
     wider = precise(replications=before).run(workers=1, engine="reference").result.patterns["mine"]
     assert (wider.estimates["latency.mean"].upper or 0) - found.value > 0.03 * found.value
     plain = precise(replications=run.replications).run(workers=1, engine="reference")
     assert summary_of(run.result)["patterns"] == summary_of(plain.result)["patterns"]
 
 
-@pytest.mark.parametrize(("budget", "replications"), [({"replications": 17}, 17), ({"requests": 800}, 20), (None, 100)])
+@pytest.mark.parametrize(
+    ("budget", "replications"), [({"replications": 27}, 27), ({"requests": 1200}, 30), (None, 200)]
+)
 def test_the_budget_ends_it(budget: dict[str, int] | None, replications: int) -> None:
     """If the precision is out of reach, the run ends with its budget and says how far it came."""
     changes = {} if budget is None else {"budget": budget}
@@ -125,14 +127,14 @@ def test_a_budget_never_takes_away_what_is_played() -> None:
     """If a budget is smaller than the number one begins with, that number is played all the same."""
     experiment = precise(budget={"replications": 3})
     run = experiment.run(workers=1, engine="reference")
-    assert budget_of(experiment, run) == 10
-    assert budget_of(experiment, run, 12) == 12
+    assert budget_of(experiment, run) == 20
+    assert budget_of(experiment, run, 22) == 22
 
 
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ({"precision": {"latency.p95": 0.03}, "replications": 9}, "precision needs 10 replications"),
+        ({"precision": {"latency.p95": 0.03}, "replications": 19}, "precision needs 20 replications"),
         ({"precision": {"latancy.p95": 0.03}}, "there is no metric 'latancy'"),
         ({"precision": {"quality.loss": 0.03}}, "may be 0, of which no share can be taken"),
         ({"precision": {"latency.p95{pattern:yours}": 0.03}}, "there is no pattern 'yours'"),

@@ -68,7 +68,7 @@ def show_command(book: Path, at: str | None, as_json: bool) -> None:
 def card_command(book: Path, model: str, at: str, service: str) -> None:
     """Print the price line for a model of an experiment's fleet, from a BOOK at a date.
 
-    What such a line cannot say (long prompts, cache writes, hours of the day) is told on stderr.
+    What such a line cannot say (other prices at other hours of the day) is told on stderr.
     """
     instant, found = _written_instant("--at", at), read_rate_book(book)
     if found.currency != _EXPERIMENTS_IN:

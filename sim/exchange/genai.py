@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import InvalidInput, Issue
-from sim.fleet.rate_card import DatedPrices, Hours, PricePeriod, RateBook, Source, Tariff, Tier
+from sim.fleet.rate_card import DatedPrices, Hours, PricePeriod, RateBook, Source, Tariff
+from sim.fleet.token_rates import PER_TOKEN, Tier
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
-_PER_TOKEN = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 _SERVICE_KEYS = ("processing", "service_tier")
 _MOST_NAMES = 5
 
@@ -137,7 +137,7 @@ def _services(model: ModelInfo, standard: ModelPrice, instant: datetime) -> Iter
 
 def _prices(price: ModelPrice, instead: dict[str, Any] | None = None) -> dict[str, Any]:
     """Give the fields of a tariff: numbers, and tiers where any price has them."""
-    values = {name: (instead or {}).get(name, getattr(price, name)) for name in _PER_TOKEN}
+    values = {name: (instead or {}).get(name, getattr(price, name)) for name in PER_TOKEN}
     if values["input_mtok"] is None and values["output_mtok"] is None:
         raise ValueError("it is not priced by token")
     calls = (instead or {}).get("requests_kcount", price.requests_kcount)

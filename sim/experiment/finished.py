@@ -9,7 +9,6 @@ there.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import io
 import json
@@ -28,6 +27,7 @@ from sim.experiment.durable import remove_folder, replace_file
 from sim.experiment.made_by import made_by
 from sim.experiment.places import finished_folders
 from sim.fleet.prices import Rates
+from sim.fleet.token_rates import METERS, TokenRates
 from sim.outcome.bill import Bought
 from sim.outcome.outcomes import ModelLog, Outcome, Window
 from sim.outcome.samples import Counted, Kept, Samples
@@ -41,8 +41,8 @@ PATIENCE_S: Final = 5.0
 MOST_BYTES: Final = 512 << 20
 """Finished replications of all experiments below a folder of results take as much; the oldest experiments go first."""
 
-_LAYOUT = 7
-_BOUGHT = tuple(field.name for field in dataclasses.fields(Bought))
+_LAYOUT = 8
+_BOUGHT = ("segments", "causes", "steps")
 _NAMES = ("segments", "tasks", "routes", "models")
 _NAME = re.compile(r"replication-(\d{1,9})\.npz")
 _DIGEST_BYTES = 32
@@ -118,7 +118,8 @@ def _arrays(outcomes: Sequence[Outcome]) -> Arrays:
             "model_logs": _text([_flat(log) for log in outcome.model_logs]),
             "replicas": _text(outcome.replica_ns),
             "asked": _text(outcome.asked_ns),
-            "rates": _text([dataclasses.astuple(rates) for rates in outcome.rates]),
+            "starts": _text(outcome.bought.starts),
+            "rates": _text([_flat_rates(rates) for rates in outcome.rates]),
             **{f"bought/{name}": _text(getattr(outcome.bought, name)) for name in _BOUGHT},
             **{f"sums/{name}": _text(table) for name, table in outcome.sums.items()},
             **_sample_arrays("durations", outcome.durations),
@@ -154,6 +155,7 @@ def _outcomes(arrays: Arrays) -> list[Outcome]:
 
 def _outcome(arrays: Arrays) -> Outcome:
     start_ns, end_ns = _integers(arrays["window"])
+    starts = tuple(_integers(arrays["starts"]).tolist())
     return Outcome(
         **{name: tuple(names) for name, names in json.loads(arrays["names"].tobytes()).items()},
         window=Window(start_ns, end_ns),
@@ -162,8 +164,8 @@ def _outcome(arrays: Arrays) -> Outcome:
         direct=_samples(direct) if (direct := _below(arrays, "direct")) else None,
         backlog=arrays["backlog"],
         series=Series(arrays["series"], arrays["series_starts"], int(arrays["series_batch"])),
-        bought=Bought(*(_integers(arrays[f"bought/{name}"]) for name in _BOUGHT)),
-        rates=tuple(Rates(*row) for row in _integers(arrays["rates"]).tolist()),
+        bought=Bought(**{name: _integers(arrays[f"bought/{name}"]) for name in _BOUGHT}, starts=starts),
+        rates=tuple(_rates(row, starts) for row in _integers(arrays["rates"]).tolist()),
         model_logs=tuple(_model_log(row) for row in _integers(arrays["model_logs"]).tolist()),
         replica_ns=tuple(_integers(arrays["replicas"]).tolist()),
         asked_ns=tuple(_integers(arrays["asked"]).tolist()),
@@ -183,6 +185,15 @@ def _samples(arrays: Arrays) -> Samples:
 
 def _parted(arrays: Arrays) -> Iterator[tuple[tuple[str, str, str], NDArray[Any]]]:
     return ((name.partition("/"), table) for name, table in arrays.items())
+
+
+def _flat_rates(rates: Rates) -> list[int]:
+    return [rates.replica_hour_nano, *(femto for band in rates.bands for femto in band.by_meter)]
+
+
+def _rates(row: Sequence[int], starts: tuple[int, ...]) -> Rates:
+    hour, size = row[0], len(METERS)
+    return Rates(tuple(TokenRates(*row[at : at + size]) for at in range(1, len(row), size)), starts, hour)
 
 
 def _flat(log: ModelLog) -> list[int]:

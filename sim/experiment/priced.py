@@ -108,7 +108,7 @@ def book_of(experiment: Experiment) -> RateBook | None:
 
 
 def left_out(experiment: Experiment) -> Iterator[str]:
-    """Yield what prices by name lack in a run: other prices for long prompts, for cache writes, by the hour."""
+    """Yield what prices by name lack in a run: other prices by the hour."""
     card, book = experiment.spec.rate_card, book_of(experiment)
     if card is None or book is None:
         return

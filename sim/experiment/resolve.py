@@ -26,6 +26,7 @@ from sim.experiment.overrides import ORIGIN, places_in, set_value
 from sim.experiment.priced import RATE_CARD, with_prices, with_stand_ins
 from sim.experiment.spec import ExperimentSpec
 from sim.experiment.yaml_source import read_yaml
+from sim.fleet.prices import price_starts
 from sim.workload.traces.opening import A_URL, is_url
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class Experiment:
         """Content hash of what a single replication depends on.
 
         That is neither how many there are nor when to stop; nor prices of models, unless somebody routes by them or
-        they say which model is the cheap one: what was bought is counted, and paid for afterwards.
+        they say which model is the cheap one: what was bought is counted, by the lengths of prompts at which prices
+        change, and paid for afterwards.
         """
         resolved, up = self.simulated, self.line_up
         played: dict[str, Any] = {
@@ -101,7 +103,8 @@ class Experiment:
             fleet = resolved["fleet"].items()
             unpriced = {name: {key: value for key, value in model.items() if key != "price"} for name, model in fleet}
             roles = [up.baseline, up.cheap, up.frontier, *(pattern.name for pattern in up.patterns)]
-            played |= {"fleet": unpriced, "roles": roles}
+            starts = price_starts(model.price for model in self.spec.fleet.values())
+            played |= {"fleet": unpriced, "roles": roles, "price_starts": starts}
         sections = self.spec.run.replications == 1
         return _digest({"resolved": played, "files": self.files, "sections": sections})
 

@@ -28,7 +28,7 @@ MOST_REQUESTS: Final = 1_000_000_000
 """Most requests of one replication."""
 
 FEWEST_TO_STOP: Final = 20
-"""Fewest replications whose spread may decide whether more are needed: with ten, skewed means are covered too seldom."""
+"""Fewest replications whose spread may decide whether more are needed: from ten on, it decides too soon too often."""
 
 MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_./:-]*$"
 ModelName = Annotated[str, Field(pattern=MODEL_NAME, max_length=100)]
@@ -87,8 +87,8 @@ class Run(Spec):
     replications: Annotated[int, Field(ge=1, le=100_000)] = 20
     """Independent repetitions, from which every interval comes."""
     precision: Annotated[dict[str, OpenFraction], Field(min_length=1)] | None = None
-    """Half-widths to be reached, relative to their values: `{latency.p95: 3%}`. Replications are added until then; begin
-    with 20 or more."""
+    """Half-widths to be reached, relative to their values: `{latency.p95: 3%}`. Replications are added until then, to
+    20 or more."""
     budget: Budget | None = None
     """Where to stop adding replications (`precision`, `check --until-decided`): ten times as many if not given."""
     level: Annotated[float, Field(ge=0.5, lt=1)] = 0.95

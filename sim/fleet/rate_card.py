@@ -16,9 +16,10 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, ValidationInfo, model_validator
 
 from sim.fleet.instants import Clock, Instant, show_instant
-from sim.fleet.prices import FEMTO_PER_NANO, RateCard
+from sim.fleet.prices import RateCard
+from sim.fleet.token_rates import PER_TOKEN, Tier, TokenRates, Usage, rising, token_rates
 from sim.schema import Spec
-from sim.units import Tokens, Usd, UsdPerMtok, nano_usd
+from sim.units import Usd, UsdPerMtok
 
 STANDARD = "standard"
 """The service that a call gets where no other is asked for."""
@@ -30,58 +31,6 @@ Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 """Label of a currency, such as USD. Nothing is ever converted."""
 
 Place: TypeAlias = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one call uses. Tokens read from the prompt cache, and those written to it, are parts of the input."""
-
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-
-    def __post_init__(self) -> None:
-        apart = self.input_tokens - self.cache_read_tokens - self.cache_write_tokens
-        if min(apart, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens) < 0:
-            raise ValueError(f"{self} has a negative number of tokens, or more cached ones than input")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRates:
-    """Prices as integers, in femto-units: per call, and per token of each kind."""
-
-    call_femto: int
-    uncached_femto: int
-    cached_femto: int
-    cache_write_femto: int
-    output_femto: int
-
-    def femto(self, usage: Usage, calls: int = 1) -> int:
-        """Give what so many calls cost that use this together."""
-        uncached = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
-        return (
-            calls * self.call_femto
-            + uncached * self.uncached_femto
-            + usage.cache_read_tokens * self.cached_femto
-            + usage.cache_write_tokens * self.cache_write_femto
-            + usage.output_tokens * self.output_femto
-        )
-
-
-class Tier(Spec):
-    """Prices of calls with a long prompt, for all of their tokens; what is not given stays as it is below."""
-
-    input_tokens: Annotated[Tokens, Field(gt=0)]
-    """Calls with more input tokens than this pay these prices; a call with just as many does not."""
-    input_mtok: UsdPerMtok | None = None
-    """Per million input tokens."""
-    output_mtok: UsdPerMtok | None = None
-    """Per million output tokens."""
-    cache_read_mtok: UsdPerMtok | None = None
-    """Per million input tokens read from the prompt cache."""
-    cache_write_mtok: UsdPerMtok | None = None
-    """Per million input tokens written to the prompt cache."""
 
 
 class Tariff(Spec):
@@ -102,23 +51,7 @@ class Tariff(Spec):
 
     def rates(self, input_tokens: int = 0) -> TokenRates:
         """Give the prices of a call with so many input tokens."""
-        found: dict[str, float | None] = {name: getattr(self, name) for name in _PER_TOKEN}
-        for tier in self.above:
-            if input_tokens > tier.input_tokens:
-                found |= {name: price for name in _PER_TOKEN if (price := getattr(tier, name)) is not None}
-        per_token = {name: None if price is None else nano_usd(price) for name, price in found.items()}
-        uncached = per_token["input_mtok"] or 0
-        read, write = per_token["cache_read_mtok"], per_token["cache_write_mtok"]
-        return TokenRates(
-            call_femto=nano_usd(self.per_call_usd) * FEMTO_PER_NANO,
-            uncached_femto=uncached,
-            cached_femto=uncached if read is None else read,
-            cache_write_femto=uncached if write is None else write,
-            output_femto=per_token["output_mtok"] or 0,
-        )
-
-
-_PER_TOKEN = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+        return token_rates(self, input_tokens)
 
 
 class ServicedTariff(Tariff):
@@ -208,8 +141,7 @@ def _tier_problems(period: PricePeriod) -> Iterator[tuple[Place, str]]:
             yield (*place, "services", STANDARD), "the prices beside services are the standard ones already"
         named = {f"services.{name}": tariff for name, tariff in serviced.services.items()}
         for name, tariff in {"": serviced, **named}.items():
-            starts = [tier.input_tokens for tier in tariff.above]
-            if any(later <= earlier for earlier, later in pairwise(starts)):
+            if not rising(tariff):
                 yield (*place, *(name.split(".", 1) if name else ()), "above"), "tiers must rise by input_tokens"
 
 
@@ -321,20 +253,18 @@ class RateBook(Spec):
     def card_at(self, model: str, at: datetime, *, service: str = STANDARD) -> tuple[RateCard, tuple[str, ...]]:
         """Give the prices at an instant as the card of a model of a fleet, and words for what such a card lacks.
 
-        Without tiers, prices of cache writes and other hours of the day: those of calls below any tier at this instant.
+        Prices of other hours of the day are left out: those at this instant are given.
         """
         tariff, now = self.tariff_at(model, at, service=service), self.serviced_at(model, at)
-        lacks = [f"prices above {tier.input_tokens:,} input tokens" for tier in tariff.above]
-        if tariff.cache_write_mtok is not None:
-            lacks.append("the price of cache writes")
         dated = self.models[self.answering(model, at)]
-        if isinstance(now, Hours) or any(period.hours and period.at(_aware(at)) is now for period in dated.periods):
-            lacks.append(HOURS_LACK)
-        names = ("input_mtok", "output_mtok", "cache_read_mtok")
-        given = {name: price for name in names if (price := getattr(tariff, name)) is not None}
+        by_hour = (period.at(_aware(at)) is now for period in dated.periods if period.hours)
+        hourly = isinstance(now, Hours) or any(by_hour)
+        given = {name: price for name in PER_TOKEN if (price := getattr(tariff, name)) is not None}
         if tariff.per_call_usd:
             given["per_call_usd"] = tariff.per_call_usd
-        return RateCard(**given), tuple(lacks)
+        if tariff.above:
+            given["above"] = tariff.above
+        return RateCard(**given), (HOURS_LACK,) if hourly else ()
 
     def dated_changes(self, model: str, start: datetime, end: datetime) -> tuple[datetime, ...]:
         """Give the instants between these at which periods begin or end, or a model retires; hours of the day apart."""

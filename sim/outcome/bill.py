@@ -4,63 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from sim.columns import Bools, Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
-from sim.fleet.prices import FEMTO_PER_NANO, Rates
+from sim.fleet.prices import Rates
+from sim.fleet.token_rates import FEMTO_PER_NANO, METERS
 from sim.outcome.sums import Sums
 from sim.routing.answers import Answers
 from sim.routing.conditions import LegOutcome
 from sim.routing.plan import Cause, LegGroup, Plan
 from sim.units import as_int64
-
-METERS: Final = ("calls", "uncached_tokens", "cached_tokens", "output_tokens")
-"""What a call to a model is billed by; cached and uncached are parts of its input."""
+from sim.workload.requests import Requests
 
 
 @dataclass(frozen=True, slots=True)
 class Bought:
     """What the measured requests are billed for, whatever it costs.
 
-    Of models, counted by `METERS`: `segments[section, segment, model, meter]` and the same calls once more as
-    `causes[section, model, cause, meter]`. Of steps, in nano-dollars: `steps[section, segment, cause]`.
+    Of models, counted by `lines`: `segments[section, segment, model, line]` and the same calls once more as
+    `causes[section, model, cause, line]`. Of steps, in nano-dollars: `steps[section, segment, cause]`. Lines are all
+    `METERS` of prompts of up to `starts[0]` input tokens, then all of longer ones, and so on.
     """
 
     segments: Sums
     causes: Sums
     steps: Sums
+    starts: tuple[int, ...] = ()
 
     def by_cause(self, rates: Sequence[Rates]) -> Sums:
         """Give femto-dollars by [section, cause]."""
-        calls = self.causes * _femto(rates)[:, np.newaxis, :]
+        calls = self.causes * _femto(rates, self.starts)[:, np.newaxis, :]
         spent: Sums = calls.sum(axis=(1, 3)) + self.steps.sum(axis=1) * FEMTO_PER_NANO
         return spent
 
     def by_model(self, rates: Sequence[Rates]) -> Sums:
         """Give femto-dollars for calls by [section, model]."""
-        spent: Sums = (self.causes * _femto(rates)[:, np.newaxis, :]).sum(axis=(2, 3))
+        spent: Sums = (self.causes * _femto(rates, self.starts)[:, np.newaxis, :]).sum(axis=(2, 3))
         return spent
 
     def of_segment(self, rates: Sequence[Rates], segment: int) -> Sums:
         """Give femto-dollars by section for the calls and steps of one segment."""
-        calls = self.segments[:, segment] * _femto(rates)
+        calls = self.segments[:, segment] * _femto(rates, self.starts)
         spent: Sums = calls.sum(axis=(1, 2)) + self.steps[:, segment].sum(axis=1) * FEMTO_PER_NANO
         return spent
 
 
-def rates_of(fleet: Mapping[str, Model], models: Sequence[str]) -> tuple[Rates, ...]:
-    """Give the prices of these models."""
-    return tuple(fleet[name].price.rates() for name in models)
+def rates_of(fleet: Mapping[str, Model], models: Sequence[str], starts: Sequence[int]) -> tuple[Rates, ...]:
+    """Give the prices of these models by the lengths of prompts at which calls are counted; ValueError as `rates`."""
+    return tuple(fleet[name].price.rates(starts) for name in models)
 
 
-def _femto(rates: Sequence[Rates]) -> Sums:
-    """Give what one of each meter costs at each model, by [model, meter]."""
-    rows = [(one.call_femto, one.uncached_femto, one.cached_femto, one.output_femto) for one in rates]
-    return np.array(rows, dtype=object).reshape(-1, len(METERS))
+def use_of(group: LegGroup, what: Billed, requests: Requests, rows: Ints | slice) -> tuple[Ints, ...]:
+    """Give what some calls of a group use of each of `METERS`, paid for or not. ValueError for steps."""
+    asked = group.request[rows]
+    if what.output_tokens is None:
+        raise ValueError("a step uses no tokens")
+    cached, written = requests.cached_tokens[asked], requests.cache_write_tokens[asked]
+    uncached = requests.input_tokens[asked] - cached - written
+    return np.ones(len(asked), dtype=np.int64), uncached, cached, written, what.output_tokens[rows]
+
+
+def _femto(rates: Sequence[Rates], starts: tuple[int, ...]) -> Sums:
+    """Give what one of each line costs at each model, by [model, line]."""
+    for one in rates:
+        if one.starts != starts:
+            raise ValueError(f"prices by {one.starts} input tokens for calls that were counted by {starts}")
+    rows = [[femto for band in one.bands for femto in band.by_meter] for one in rates]
+    return np.array(rows, dtype=object).reshape(-1, len(METERS) * (len(starts) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +124,8 @@ def leg_costs(group: LegGroup, plan: Plan, answers: Answers, log: LegLog | None 
         return what.paid * plan.steps[group.step].nano_usd
     requests, rows = answers.requests, group.request
     price = answers.fleet[plan.models[group.model]].price
-    costs = price.call_nano(requests.input_tokens[rows], requests.cached_tokens[rows], what.output_tokens)
+    written = requests.cache_write_tokens[rows]
+    costs = price.call_nano(requests.input_tokens[rows], requests.cached_tokens[rows], what.output_tokens, written)
     return np.where(what.paid, costs, 0)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from sim.columns import Floats, Ints
 from sim.engine.log import LegLog
-from sim.outcome.bill import METERS, Billed, billed
+from sim.fleet.prices import band_of
+from sim.fleet.token_rates import METERS
+from sim.outcome.bill import Billed, billed, use_of
 from sim.outcome.outcomes import Window
 from sim.outcome.sums import exact, sums_by, zeros
 from sim.routing.answers import Answers
@@ -23,17 +25,19 @@ _NANO_PER_USD: Final = 1e9
 class CellPurchases:
     """Adds up purchases of one pattern in one replication, part by part.
 
-    A cell is (segment, task, escalated). `count[cell]` requests; `bought[cell, model, cause, meter]` and
-    `steps[cell, cause]` in nano-dollars, exact integers; `squares[cell, k, l]` sums over requests the products of what
-    each buys, k = model * 4 + meter and last its steps in USD: the second moment of a request's cost at any prices.
+    A cell is (segment, task, escalated). `count[cell]` requests; `bought[cell, model, cause, line]`, with the lines of
+    `Bought`, and `steps[cell, cause]` in nano-dollars, exact integers; `squares[cell, k, l]` sums over requests the
+    products of what each buys, k = model * lines + line and last its steps in USD: the second moment of a request's
+    cost at any prices.
     """
 
-    def __init__(self, segments: int, tasks: int, models: int) -> None:
-        self._tasks, cells = tasks, segments * tasks * ESCALATED
+    def __init__(self, segments: int, tasks: int, models: int, starts: tuple[int, ...] = ()) -> None:
+        self._tasks, cells, self._starts = tasks, segments * tasks * ESCALATED, starts
+        self._lines = len(METERS) * (len(starts) + 1)
         self.count = zeros(cells)
-        self.bought = zeros(cells, models, len(Cause), len(METERS))
+        self.bought = zeros(cells, models, len(Cause), self._lines)
         self.steps = zeros(cells, len(Cause))
-        self.squares: Floats = np.zeros((cells, models * len(METERS) + 1, models * len(METERS) + 1))
+        self.squares: Floats = np.zeros((cells, models * self._lines + 1, models * self._lines + 1))
 
     def add(self, plan: Plan, log: LegLog, answers: Answers, window: Window) -> None:
         """Add the requests of a plan that arrive within the window."""
@@ -57,16 +61,17 @@ class CellPurchases:
         cell, measured, each = rows_of
         counted = measured[group.request] & what.paid
         rows, cause = group.request[counted], what.cause[counted]
-        ones = np.ones(len(rows), dtype=np.int64)
         code = cell[rows] * len(Cause) + cause
-        size = len(self.count) * len(Cause)
         if what.output_tokens is None:
             nano = plan.steps[group.step].nano_usd
-            self.steps += exact(sums_by(code, ones * nano, size)).reshape(self.steps.shape)
+            each_nano = np.full(len(rows), nano, dtype=np.int64)
+            self.steps += exact(sums_by(code, each_nano, self.steps.size)).reshape(self.steps.shape)
             np.add.at(each[:, -1], rows, nano / _NANO_PER_USD)
             return
-        cached = answers.requests.cached_tokens[rows]
-        uncached = answers.requests.input_tokens[rows] - cached
-        for meter, values in enumerate((ones, uncached, cached, what.output_tokens[counted])):
-            self.bought[:, group.model, :, meter] += exact(sums_by(code, values, size)).reshape(self.steps.shape)
-            np.add.at(each[:, group.model * len(METERS) + meter], rows, values)
+        bands = len(self._starts) + 1
+        band = band_of(answers.requests.input_tokens[rows], self._starts)
+        for meter, values in enumerate(use_of(group, what, answers.requests, np.flatnonzero(counted))):
+            table = self.bought[:, group.model, :, meter :: len(METERS)]
+            table += exact(sums_by(code * bands + band, values, table.size)).reshape(table.shape)
+            line = group.model * self._lines + band * len(METERS) + meter
+            np.add.at(each, (rows, line), values)

@@ -14,8 +14,8 @@ import numpy as np
 from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.engine.parts import plain
+from sim.fleet.token_rates import METERS
 from sim.outcome import kernel
-from sim.outcome.bill import METERS
 from sim.outcome.cells import Cells, Table
 from sim.outcome.latency import Waits
 from sim.outcome.outcomes import RequestLog, Window
@@ -33,8 +33,9 @@ _DIMENSIONS = ("route", "segment", "task")
 class Legs:
     """The legs of a plan that was played without refusals, group by group."""
 
-    def __init__(self, plan: Plan, log: LegLog, answers: Answers, window: Window) -> None:
+    def __init__(self, plan: Plan, log: LegLog, answers: Answers, window: Window, starts: tuple[int, ...] = ()) -> None:
         self._plan, self._answers = plan, answers
+        self._starts = np.array(starts, dtype=np.int64)
         self._window = window.start_ns, window.end_ns
         columns = (log.joined_ns, log.started_ns, log.ended_ns, plan.itinerary.leg_service_ns)
         self._log = kernel.Log(*map(plain, columns))
@@ -55,8 +56,9 @@ class Legs:
         self, group: LegGroup, rows: tuple[int, ...], section: int | None, purchases: Purchases, spans: Spans | None
     ) -> None:
         requests = self._answers.requests
-        bought = np.zeros((len(requests.segments), len(METERS), 2), dtype=np.int64)
-        unused, times = np.zeros((2, len(METERS), 2), dtype=np.int64), np.zeros((3, 2), dtype=np.int64)
+        lines = len(METERS) * (len(self._starts) + 1)
+        bought = np.zeros((len(requests.segments), lines, 2), dtype=np.int64)
+        unused, times = np.zeros((2, lines, 2), dtype=np.int64), np.zeros((3, 2), dtype=np.int64)
         output = _NONE if spans is None else self._answers.output_tokens(self._plan.models[group.model])
         kernel.legs(
             kernel.Group(
@@ -71,6 +73,7 @@ class Legs:
                 segment=plain(requests.segment),
                 input=plain(requests.input_tokens),
                 cached=plain(requests.cached_tokens),
+                written=plain(requests.cache_write_tokens),
                 output=plain(output),
                 escalated=plain(self._plan.escalated),
             ),
@@ -78,6 +81,7 @@ class Legs:
             rows,
             (spans is not None, group.awaited, self._queues, section is not None),
             self._window,
+            self._starts,
             times,
             bought,
             unused,

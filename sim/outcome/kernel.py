@@ -20,6 +20,8 @@ from sim.engine.kernel import INSIDE, options
 
 LOW: Final = 0xFFFFFFFF
 HIGH: Final = 32
+METERS: Final = 5
+"""As in `token_rates`: calls, uncached, cached, written and output tokens."""
 BUSY: Final = 0
 QUEUED: Final = 1
 OFFERED: Final = 2
@@ -62,6 +64,7 @@ class Prompts(NamedTuple):
     segment: Ints
     input: Ints
     cached: Ints
+    written: Ints
     output: Ints
     escalated: Bools
 
@@ -103,13 +106,24 @@ def _add(table, row, place, value):
         table[_at(row), _at(place), 1] += value >> HIGH
 
 
+@_part
+def _bill(table, row, line, tokens):
+    """Add a call and its tokens."""
+    table[_at(row), _at(line), 0] += 1
+    _add(table, row, line + 1, tokens[0])
+    _add(table, row, line + 2, tokens[1])
+    _add(table, row, line + 3, tokens[2])
+    _add(table, row, line + 4, tokens[3])
+
+
 @_loop
-def legs(group, log, prompts, marks, rows, how, window, spans, bought, unused):
+def legs(group, log, prompts, marks, rows, how, window, starts, spans, bought, unused):
     """Take in the legs of a group from row `first` up to `end`.
 
     `how` says whether they are calls to a model, are awaited, may have waited themselves, and are measured. `spans` get
-    busy, queued and offered time within the window, `bought` what is bought by segment and meter, and `unused` the part
-    of it that was no answer, of requests that escalated and of others.
+    busy, queued and offered time within the window, `bought` what is bought by segment and line (the meters of prompts
+    of up to each of the `starts` in tokens, then of longer ones), and `unused` the part of it that was no answer, of
+    requests that escalated and of others.
     """
     first, end = rows
     is_call, awaited, queues, measured = how
@@ -149,18 +163,16 @@ def legs(group, log, prompts, marks, rows, how, window, spans, bought, unused):
             spans[OFFERED, 0] += log.service[leg] & LOW
             spans[OFFERED, 1] += log.service[leg] >> HIGH
         if measured:
-            cached, output = prompts.cached[place], prompts.output[place]
-            uncached = prompts.input[place] - cached
-            bought[_at(segment), 0, 0] += 1
-            _add(bought, segment, 1, uncached)
-            _add(bought, segment, 2, cached)
-            _add(bought, segment, 3, output)
+            cached, written, output = prompts.cached[place], prompts.written[place], prompts.output[place]
+            uncached = prompts.input[place] - cached - written
+            line = 0
+            for start in starts:
+                if prompts.input[place] > start:
+                    line += METERS
+            tokens = uncached, cached, written, output
+            _bill(bought, segment, line, tokens)
             if not is_answer:
-                why = 0 if prompts.escalated[place] else 1
-                unused[_at(why), 0, 0] += 1
-                _add(unused, why, 1, uncached)
-                _add(unused, why, 2, cached)
-                _add(unused, why, 3, output)
+                _bill(unused, 0 if prompts.escalated[place] else 1, line, tokens)
 
 
 @_loop

@@ -16,6 +16,7 @@ from sim.columns import Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
 from sim.fleet.capacity import Capacity, batching_of, replicas_of
+from sim.fleet.prices import price_starts
 from sim.outcome.backlog import Backlog
 from sim.outcome.bill import billed, rates_of
 from sim.outcome.cells import Cells
@@ -100,7 +101,8 @@ class Ledger:
         self._direct = Collector(("latency",), {"route": 1}, sections, most, tally) if terms.compared else None
         self._series = Series()
         self._backlog = Backlog(terms.window.start_ns, terms.window.end_ns)
-        self._purchases = Purchases(sections, len(self.segments), len(self.models))
+        starts = price_starts(model.price for model in terms.fleet.values())
+        self._purchases = Purchases(sections, len(self.segments), len(self.models), starts)
         self._spans = [Spans(terms.window) for _ in self.models]
         self._asked = Asked()
 
@@ -151,7 +153,7 @@ class Ledger:
             series=self._series,
             backlog=self._backlog.close(),
             bought=self._purchases.bought,
-            rates=rates_of(terms.fleet, self.models),
+            rates=rates_of(terms.fleet, self.models, self._purchases.bought.starts),
             model_logs=tuple(
                 spans.close(terms.fleet[name], of, terms.window, limited=name in terms.limited)
                 for name, spans, of in zip(self.models, self._spans, used, strict=True)
@@ -177,7 +179,7 @@ class Ledger:
         return waits(plan, log)
 
     def _by_loops(self, plan: Plan, log: LegLog, answers: Answers, parts: list[Part]) -> Waits:
-        legs = _fused().Legs(plan, log, answers, self.terms.window)
+        legs = _fused().Legs(plan, log, answers, self.terms.window, self._purchases.bought.starts)
         for group in plan.groups:
             legs.take(group, parts, self._purchases, self._spans[group.model] if group.model >= 0 else None)
         times: Waits = legs.waits()

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sim.columns import Bools, Ints
 from sim.engine.log import LegLog
 from sim.fleet import Model
-from sim.fleet.prices import FEMTO_PER_NANO, Rates
+from sim.fleet.prices import Rates
+from sim.fleet.token_rates import FEMTO_PER_NANO
 from sim.outcome.bill import Bought, rates_of, request_costs
 from sim.outcome.latency import Waits
 from sim.outcome.samples import Sample, Samples
@@ -227,8 +228,11 @@ class Outcome:
         return [each * FEMTO_PER_NANO for each in nano]
 
     def priced(self, fleet: Mapping[str, Model]) -> Outcome:
-        """Give the same outcome at the prices of another fleet that has these models: nothing is played again."""
-        return dataclasses.replace(self, rates=rates_of(fleet, self.models))
+        """Give the same outcome at the prices of another fleet that has these models: nothing is played again.
+
+        ValueError if its prices change at lengths of a prompt at which calls were not told apart.
+        """
+        return dataclasses.replace(self, rates=rates_of(fleet, self.models, self.bought.starts))
 
     def samples(self, column: str, group: Group = ALL) -> list[Sample]:
         """Give the observations of a column of `DURATIONS` in a group, for each section."""

@@ -7,7 +7,9 @@ from typing import TypeAlias
 import numpy as np
 
 from sim.columns import Ints
-from sim.outcome.bill import METERS, Billed, Bought
+from sim.fleet.prices import band_of
+from sim.fleet.token_rates import METERS
+from sim.outcome.bill import Billed, Bought, use_of
 from sim.outcome.sums import Sums, exact, sums_by, zeros
 from sim.routing.plan import Cause, LegGroup, Plan
 from sim.workload.requests import Requests
@@ -17,13 +19,18 @@ Part: TypeAlias = tuple[int, int, int]
 
 
 class Purchases:
-    """Adds up what calls and steps are billed for, by section, and there by segment and by cause."""
+    """Adds up what calls and steps are billed for, by section, and there by segment and by cause.
 
-    def __init__(self, sections: int, segments: int, models: int) -> None:
+    Calls with prompts of up to each of the `starts` in input tokens, and longer ones, are told apart.
+    """
+
+    def __init__(self, sections: int, segments: int, models: int, starts: tuple[int, ...] = ()) -> None:
+        lines = len(METERS) * (len(starts) + 1)
         self.bought = Bought(
-            segments=zeros(sections, segments, models, len(METERS)),
-            causes=zeros(sections, models, len(Cause), len(METERS)),
+            segments=zeros(sections, segments, models, lines),
+            causes=zeros(sections, models, len(Cause), lines),
             steps=zeros(sections, segments, len(Cause)),
+            starts=starts,
         )
 
     def add(self, group: LegGroup, what: Billed, plan: Plan, requests: Requests, parts: list[Part]) -> None:
@@ -35,21 +42,24 @@ class Purchases:
             if what.output_tokens is None:
                 self._add_steps(section, segment, cause, paid * plan.steps[group.step].nano_usd)
                 continue
-            cached = requests.cached_tokens[rows]
-            meters = (paid, requests.input_tokens[rows] - cached, cached, what.output_tokens[mine])
-            for meter, values in enumerate(meters):
-                by_segment = sums_by(segment, values * paid, len(requests.segments))
-                by_cause = sums_by(cause, values * paid, len(Cause))
-                self.bought.segments[section, :, group.model, meter] += exact(by_segment)
-                self.bought.causes[section, group.model, :, meter] += exact(by_cause)
+            bands = len(self.bought.starts) + 1
+            band = band_of(requests.input_tokens[rows], self.bought.starts) if bands > 1 else 0
+            by_segment, by_cause = (
+                self.bought.segments[section, :, group.model],
+                self.bought.causes[section, group.model],
+            )
+            for meter, values in enumerate(use_of(group, what, requests, mine)):
+                _add(by_segment[:, meter :: len(METERS)], segment * bands + band, values * paid)
+                _add(by_cause[:, meter :: len(METERS)], cause * bands + band, values * paid)
 
     def take(self, section: int, group: LegGroup, plan: Plan, bought: Sums, unused: Sums) -> None:
-        """Add legs of a group, all of them done, that were counted by [segment, meter].
+        """Add legs of a group, all of them done, that were counted by [segment, line].
 
         `unused` are those whose answers were not, of [requests that escalated, others]; see `Plan.causes`.
         """
         if group.model < 0:
-            self.bought.steps[section, :, group.cause] += bought[:, 0] * plan.steps[group.step].nano_usd
+            calls = bought[:, :: len(METERS)].sum(axis=1)
+            self.bought.steps[section, :, group.cause] += calls * plan.steps[group.step].nano_usd
             return
         self.bought.segments[section, :, group.model] += bought
         causes = self.bought.causes[section, group.model]
@@ -63,3 +73,8 @@ class Purchases:
     def _add_steps(self, section: int, segment: Ints, cause: Ints, nano_usd: Ints) -> None:
         table = self.bought.steps[section]
         table += exact(sums_by(segment * len(Cause) + cause, nano_usd, table.size)).reshape(table.shape)
+
+
+def _add(table: Sums, codes: Ints, values: Ints) -> None:
+    """Add values to the places of a table that their codes name."""
+    table += exact(sums_by(codes, values, table.size)).reshape(table.shape)

@@ -24,6 +24,7 @@ _METERS: Final = {
     "calls": ("Requests", "Requests", 1.0),
     "uncached_tokens": ("Input Tokens", "Tokens", _MILLION),
     "cached_tokens": ("Cached Input Tokens", "Tokens", _MILLION),
+    "cache_write_tokens": ("Cache Write Tokens", "Tokens", _MILLION),
     "output_tokens": ("Output Tokens", "Tokens", _MILLION),
 }
 """By meter: its name as a bill has it, the unit that is consumed, and how many of them are priced together."""

@@ -156,23 +156,30 @@ _PRICES = {
     "input_mtok": "input, per M",
     "output_mtok": "output, per M",
     "cache_read_mtok": "cached, per M",
+    "cache_write_mtok": "cache write, per M",
     "per_call_usd": "per call",
 }
 
 
 def _price_changes(found: SpendForecast) -> Grid:
-    shown = [
-        name for name in _PRICES if name != "per_call_usd" or any(any(_both(one, name)) for one in found.price_changes)
-    ]
+    shown = [name for name in _PRICES if any(_says_more(one, name) for one in found.price_changes)]
     rows = []
     for change in found.price_changes:
         cells = []
         for name in shown:
             before, after = _both(change, name)
             cells.append(Written(f"{money(before)} to {money(after)}" if before != after else money(after)))
-        rows.append(Row((change.at, change.model), (*cells, Written(change.answering or ABSENT))))
+        model = f"{change.model}, prompts > {change.above_tokens:,}" if change.above_tokens else change.model
+        rows.append(Row((change.at, model), (*cells, Written(change.answering or ABSENT))))
     headings = (*(_PRICES[name] for name in shown), "priced as")
     return Grid("Dated changes of prices in these months", ("from", "model"), headings, rows)
+
+
+def _says_more(change: PriceChange, name: str) -> bool:
+    """Say whether a price tells what others do not: where there is one per call, and one of cache writes apart."""
+    if name == "per_call_usd":
+        return any(_both(change, name))
+    return name != "cache_write_mtok" or _both(change, name) != _both(change, "input_mtok")
 
 
 def _both(change: PriceChange, name: str) -> tuple[float, float]:

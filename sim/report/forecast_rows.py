@@ -144,7 +144,8 @@ def _price_changes(found: SpendForecast) -> Iterator[Cells]:
         for price, before in asdict(one.before).items():
             after = getattr(one.after, price)
             if before != after:
-                yield row | {"price": price, "before_usd": before, "after_usd": after}
+                above = {"above_input_tokens": one.above_tokens, "price": price}
+                yield row | above | {"before_usd": before, "after_usd": after}
 
 
 _NAMES = ("pattern", "month")
@@ -201,7 +202,8 @@ TABLES: Final[Mapping[str, Table]] = {
         _commitments,
     ),
     ".price-changes": Table(
-        _columns(("from", "model", "priced_as", "price", "before_usd", "after_usd")), _price_changes
+        _columns(("from", "model", "priced_as", "above_input_tokens", "price", "before_usd", "after_usd")),
+        _price_changes,
     ),
 }
 """By what stands before ``.csv`` or ``.parquet`` in the name of a file."""

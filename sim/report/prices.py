@@ -48,10 +48,19 @@ def book_yaml(book: RateBook) -> str:
 def card_yaml(card: RateCard, book: RateBook, model: str, at: datetime, service: str) -> str:
     """Give the line that a model of a fleet has for its price, with a comment that says what it is."""
     prices = card.model_dump(exclude_unset=True)
-    written = ", ".join(f"{name}: {Decimal(repr(price)):f}" for name, price in prices.items())
+    written = _inline(prices)
     source = "" if book.source is None else f", {book.source.package} {book.source.version}"
     what = model if service == STANDARD else f"{model} {service}"
-    return f"price: {{{written}}}  # {what} at {show_instant(at)}{source}"
+    return f"price: {written}  # {what} at {show_instant(at)}{source}"
+
+
+def _inline(value: Any) -> str:
+    """Write prices as YAML on one line; no number is written with an exponent."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_inline(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return f"{Decimal(repr(value)):f}"
 
 
 def _dates_first(period: dict[str, Any]) -> dict[str, Any]:

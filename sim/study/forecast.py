@@ -12,10 +12,9 @@ import numpy as np
 from sim.columns import Floats
 from sim.errors import InvalidInput, Issue
 from sim.experiment.forecast_spec import Forecast
-from sim.experiment.priced import book_of, left_out
+from sim.experiment.priced import book_of
 from sim.fleet.instants import show_instant
-from sim.fleet.rate_card import HOURS_LACK
-from sim.outcome.bill import METERS
+from sim.fleet.token_rates import METERS
 from sim.routing.plan import Cause
 from sim.study.replications import Report
 from sim.study.spend.answers import (
@@ -90,10 +89,12 @@ def _studied(experiment: Experiment, engine: str, progress: Report | None, worke
     if asked is None:
         hint = "add for example forecast: {start: 2026-12, months: 12}"
         raise InvalidInput([Issue("the experiment asks for no forecast", path="forecast", hint=hint)])
-    basis = play(experiment, engine, progress, workers=workers)
+    quotes = quotes_of(experiment, tuple(experiment.spec.fleet))
+    starts = None if quotes is None else quotes.starts
+    basis = play(experiment, engine, progress, workers=workers, starts=starts)
     if not basis.requests:
         raise InvalidInput([Issue("no request arrived in the measured part of the run", path="run")])
-    return _Study(experiment, asked, basis)
+    return _Study(experiment, asked, basis, quotes)
 
 
 def quotes_of(experiment: Experiment, models: Sequence[str]) -> Quotes | None:
@@ -122,12 +123,12 @@ def quotes_of(experiment: Experiment, models: Sequence[str]) -> Quotes | None:
 class _Study:
     """One forecast in the making."""
 
-    def __init__(self, experiment: Experiment, asked: Forecast, basis: Basis) -> None:
+    def __init__(self, experiment: Experiment, asked: Forecast, basis: Basis, quotes: Quotes | None) -> None:
         self._experiment = experiment
         self._asked = asked
         self._basis = basis
         self._fleet = [experiment.spec.fleet[name] for name in basis.models]
-        self._quotes = quotes_of(experiment, basis.models)
+        self._quotes = quotes
         self._futures = Futures(asked, basis, experiment.spec.seed, quotes=self._quotes)
         self._requests: Floats = self._futures.volume.sum(axis=2)
         self._names = tuple(month.name for month in self._futures.months)
@@ -309,7 +310,7 @@ class _Study:
 
 
 def _of_prices(experiment: Experiment) -> Iterator[str]:
-    """Say where dated prices come from, and what they leave out."""
+    """Say where dated prices come from."""
     card, book = experiment.spec.rate_card, book_of(experiment)
     if card is None or book is None:
         return
@@ -320,9 +321,6 @@ def _of_prices(experiment: Experiment) -> Iterator[str]:
         f"{named}: prices are those of {card.book}{noted} on each day of a month, announced changes included; a "
         "successor is taken to answer as long, as fast and as well as what it follows"
     )
-    for lack in left_out(experiment):
-        if not lack.endswith(HOURS_LACK):
-            yield lack
 
 
 def _some(names: tuple[str, ...], values: Floats) -> dict[str, float]:

@@ -72,6 +72,14 @@ class Prompts:
         share = shares[0] if len(shares) == 1 else np.array(shares)[task]
         return as_int64(np.floor(share * tokens))
 
+    def written(self, task: Ints, uncached: Ints) -> Ints:
+        """Give the prompt tokens that are written to the prompt cache, of those that are not read from it."""
+        shares = [task_class.cache_write_share for task_class in self._classes]
+        if not any(shares):
+            return np.zeros(len(uncached), dtype=np.int64)
+        share = shares[0] if len(shares) == 1 else np.array(shares)[task]
+        return as_int64(np.floor(share * uncached))
+
     def _drawn(self, uniform: Floats, task: Ints, difficulty: Floats) -> Ints:
         tokens = np.empty(len(task), dtype=np.int64)
         laws = [(task_class.lengths.input_with_difficulty, task_class.input_tokens) for task_class in self._classes]

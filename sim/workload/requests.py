@@ -37,10 +37,10 @@ class Requests:
     """Successive requests of one replication, as columns of equal length in order of arrival.
 
     `arrival_ns` int64 from the start of the run; `segment`, `task` int64 codes into `segments` and `tasks`;
-    `input_tokens` int64 with `cached_tokens` int64 of them from the prompt cache; `difficulty` float64, a standard
-    normal latent (larger is harder); `output_tokens` int64 where a trace gives them; `table_row` int64 where an outcome
-    table is replayed. `task_shares` float64[tasks] is the share each task class is expected to have in the whole
-    replication: it adds up to 1 and is the same whatever these requests are.
+    `input_tokens` int64 with `cached_tokens` int64 of them from the prompt cache and `cache_write_tokens` int64 written
+    to it; `difficulty` float64, a standard normal latent (larger is harder); `output_tokens` int64 where a trace gives
+    them; `table_row` int64 where an outcome table is replayed. `task_shares` float64[tasks] is the share each task
+    class is expected to have in the whole replication: it adds up to 1 and is the same whatever these requests are.
     """
 
     arrival_ns: Ints
@@ -48,6 +48,7 @@ class Requests:
     task: Ints
     input_tokens: Ints
     cached_tokens: Ints
+    cache_write_tokens: Ints
     difficulty: Floats
     output_tokens: Ints | None
     table_row: Ints | None
@@ -115,12 +116,14 @@ class _Drawer:
         segment = self._segments.codes(draws)
         task, table_row = self._task_and_row(draws, segment)
         input_tokens, difficulty = self._prompts.draw(draws, task, table_row)
+        cached_tokens = self._prompts.cached(draws, task, input_tokens)
         return Requests(
             arrival_ns=draws.arrival_ns(),
             segment=segment,
             task=task,
             input_tokens=input_tokens,
-            cached_tokens=self._prompts.cached(draws, task, input_tokens),
+            cached_tokens=cached_tokens,
+            cache_write_tokens=self._prompts.written(task, input_tokens - cached_tokens),
             difficulty=difficulty,
             output_tokens=None if self._output_tokens is None else draws.recorded(self._output_tokens),
             table_row=table_row,

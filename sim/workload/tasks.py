@@ -48,6 +48,8 @@ class TaskClass(Spec):
     """Answer tokens of a model of verbosity 1."""
     cached_share: Fraction = 0.0
     """Share of the prompt tokens that are read from the provider's prompt cache."""
+    cache_write_share: Fraction = 0.0
+    """Share of the other prompt tokens that are written to it, at the price of cache writes."""
     lengths: Lengths = Lengths()
     """How lengths go with difficulty and between models."""
     input_factor: Factor = 1.0

@@ -70,12 +70,14 @@ def test_prices_that_end_are_no_numbers(tmp_path: Path) -> None:
 def test_a_card_is_the_price_line_of_a_fleet(tmp_path: Path) -> None:
     """The line reads back as a price of a model; what it cannot say is told, and a service without price refused."""
     tiers = "above: [{input_tokens: 200000, input_mtok: 5}], services: {batch: {input_mtok: 1.25, output_mtok: 5}}"
+    tiers += ", hours: [{after: '01:00', before: '02:00', input_mtok: 1, output_mtok: 5}]"
     periods = f"[{{input_mtok: 2.5, output_mtok: 10, cache_read_mtok: 0.00001, {tiers}}}]"
     (tmp_path / "book.yaml").write_text(f"models: {{large: {{periods: {periods}}}}}\n")
     card = invoke("prices", "card", "book.yaml", "large", "--at", "2026-11-25")
-    line = "price: {input_mtok: 2.5, output_mtok: 10.0, cache_read_mtok: 0.00001}  # large at 2026-11-25\n"
+    numbers = "input_mtok: 2.5, output_mtok: 10.0, cache_read_mtok: 0.00001"
+    line = f"price: {{{numbers}, above: [{{input_tokens: 200000, input_mtok: 5.0}}]}}  # large at 2026-11-25\n"
     assert (card.code, card.out) == (0, line)
-    assert card.err == "large: left out: prices above 200,000 input tokens\n"
+    assert card.err == "large: left out: prices at other hours of the day\n"
     tiny = Path("tiny.yaml").read_text(encoding="utf-8")
     Path("tiny.yaml").write_text(
         tiny.replace("price: {input_mtok: 2.5, output_mtok: 10}\n", card.out), encoding="utf-8"

@@ -18,6 +18,8 @@ BOOK = """models:
       output_mtok: 12
       cache_read_mtok: 0.3
       above: [{input_tokens: 200000, input_mtok: 6}]
+      hours: [{after: "01:00", before: "02:00", input_mtok: 2, output_mtok: 8}]
+    - {since: 2027-06-01, input_mtok: 2, output_mtok: 8, above: [{input_tokens: 200000, input_mtok: 4}]}
   maker/small:
     periods:
     - {input_mtok: 0.25, output_mtok: 1.25, services: {batch: {input_mtok: 0.125, output_mtok: 0.625}}}
@@ -44,11 +46,14 @@ def test_a_price_by_name_is_that_of_the_book_at_its_date(by_name: Path) -> None:
     assert known.origins["fleet.large.price.output_mtok"].endswith("prices.yaml:3")
     later = known.set("rate_card.on=2027-01-01")
     assert later.spec.fleet["large"].price.output_mtok == 12
-    assert (later.hash != known.hash, later.plays_hash == known.plays_hash) == (True, True)
+    assert later.spec.fleet["large"].price.above[0].input_mtok == 6
+    last = known.set("rate_card.on=2027-06-01")
+    assert (last.hash != later.hash, last.plays_hash == later.plays_hash) == (True, True)
+    assert later.plays_hash != known.plays_hash  # prompts that pay other prices are counted apart
     assert known.with_(seed=5).spec.fleet["large"].price.output_mtok == 10
     told = invoke("validate", str(by_name), "--set", "rate_card.on=2027-01-01")
     assert told.code == 0
-    assert "large: left out of maker/large: prices above 200,000 input tokens" in told.out + told.err
+    assert "large: left out of maker/large: prices at other hours of the day" in told.out + told.err
 
 
 def test_a_resolved_experiment_reads_back(by_name: Path) -> None:

@@ -88,7 +88,7 @@ def test_mean_and_deviation_are_those_of_a_compound_poisson_sum() -> None:
     assert spent.total[0, 0] == pytest.approx(requests * (0.75 * short + 0.25 * long), rel=1e-12)
     assert spent.variance[0, 0] == pytest.approx(requests * (0.75 * short**2 + 0.25 * long**2), rel=1e-9)
     price = np.array([2.5e-6, 10e-6])
-    simulated = bought.meters[:, :, 1, :, :].sum(axis=(1, 2))[:, [1, 3]] @ price  # USD of each four minutes
+    simulated = bought.meters[:, :, 1, :, :].sum(axis=(1, 2))[:, [1, 4]] @ price  # USD of each four minutes
     share = 240 / (29 * 86_400)
     mean, variance = spent.total[0, 0] * share, spent.variance[0, 0] * share
     excess = (0.75 * short**4 + 0.25 * long**4) / (0.75 * short**2 + 0.25 * long**2) ** 2 / 120  # kurtosis of the sum

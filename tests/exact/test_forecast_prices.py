@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,23 @@ BOOK = {
                 {"input_mtok": 2, "output_mtok": 8, "services": {"batch": {"input_mtok": 0.5, "output_mtok": 2}}}
             ]
         },
+        "tiered": {
+            "periods": [
+                {
+                    "input_mtok": 2,
+                    "output_mtok": 8,
+                    "above": [{"input_tokens": 1000, "input_mtok": 4, "output_mtok": 12}],
+                },
+                {
+                    "since": "2028-02-11T12:00+01:00",
+                    "input_mtok": 2,
+                    "output_mtok": 8,
+                    "cache_read_mtok": 0.2,
+                    "cache_write_mtok": 2.5,
+                    "above": [{"input_tokens": 2999, "input_mtok": 4, "cache_write_mtok": 5}],
+                },
+            ]
+        },
         "dated": {"periods": [{"since": "2028-02-01", "input_mtok": 1, "output_mtok": 4}]},
         "over": {"periods": [{"until": "2028-03-10", "input_mtok": 2, "output_mtok": 8}]},
     }
@@ -85,9 +103,11 @@ def experiment(folder: Path, price: Any, prices: dict[str, Any] | None = None, *
 
 def futures_of(known: sim.Experiment, *active: str) -> Futures:
     """Give the futures of an experiment, of which only some factors are drawn."""
-    basis = play(known, "reference")
+    quotes = quotes_of(known, tuple(known.spec.fleet))
     assert known.spec.forecast is not None
-    return Futures(known.spec.forecast, basis, known.spec.seed, active, quotes_of(known, basis.models))
+    assert quotes is not None
+    basis = play(known, "reference", starts=quotes.starts)
+    return Futures(known.spec.forecast, basis, known.spec.seed, active, quotes)
 
 
 def nano_by_month(known: sim.Experiment) -> list[int]:
@@ -110,6 +130,25 @@ def test_prices_that_change_in_mid_month_are_paid_from_their_instant_on(tmp_path
     retires = 25 * 86_400 + 2 * 3_600  # three in the morning is two hours into that day
     march = 2 * (retires * second + (31 * 86_400 - 3_600 - retires) * third)
     assert nano_by_month(known) == [february // 2, march // 2]
+
+
+def test_prompts_on_either_side_of_a_tier_pay_its_prices_and_so_do_cache_writes(tmp_path: Path) -> None:
+    """A tier at the length of the short prompts, from a day in February on another just below that of the long ones."""
+    tasks = {
+        "chat": {"input_tokens": 1000, "output_tokens": 200, "cached_share": 0.4, "cache_write_share": 0.5},
+        "long": {"input_tokens": 3000, "output_tokens": 500, "cached_share": 0.4, "cache_write_share": 0.5},
+    }
+    known = experiment(tmp_path, "tiered").set(
+        f"workload.tasks={json.dumps(tasks)}",
+        "workload.mix={chat: 0.75, long: 0.25}",
+        "quality.acceptance.long={small: 0.5, large: 0.9}",
+    )
+    before = 3 * (1000 * 2_000 + 200 * 8_000) + (3000 * 4_000 + 500 * 12_000)  # nano-dollars of four calls
+    short = 400 * 200 + 300 * 2_500 + 300 * 2_000 + 200 * 8_000
+    after = 3 * short + 1200 * 200 + 900 * 5_000 + 900 * 4_000 + 500 * 8_000
+    noon = 10 * 86_400 + 43_200
+    february, march = noon * before + (29 * 86_400 - noon) * after, (31 * 86_400 - 3_600) * after
+    assert nano_by_month(known) == [february // 8, march // 8]
 
 
 def test_prices_by_the_hour_are_paid_by_the_hour(tmp_path: Path) -> None:
@@ -194,8 +233,8 @@ def test_changes_are_told_with_what_answers_from_then_on(tmp_path: Path) -> None
     """The answer lists each dated change, and says where prices are from."""
     found = forecast(experiment(tmp_path, "dear"), "reference")
     assert [(one.at, one.model, one.answering, one.before, one.after) for one in found.price_changes] == [
-        ("2028-02-11T11:00:00Z", "large", "dear", Prices(2.5, 10.0, 0.25, 0.0), Prices(3.0, 12.0, 0.5, 0.0)),
-        ("2028-03-26T01:00:00Z", "large", "next", Prices(3.0, 12.0, 0.5, 0.0), Prices(1.0, 4.0, 1.0, 0.0001)),
+        ("2028-02-11T11:00:00Z", "large", "dear", Prices(2.5, 10.0, 0.25, 2.5, 0.0), Prices(3.0, 12.0, 0.5, 3.0, 0.0)),
+        ("2028-03-26T01:00:00Z", "large", "next", Prices(3.0, 12.0, 0.5, 3.0, 0.0), Prices(1.0, 4.0, 1.0, 1.0, 0.0001)),
     ]
     assert any(note.startswith("large: prices are those of prices.yaml on each day") for note in found.notes)
 

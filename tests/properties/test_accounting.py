@@ -13,7 +13,7 @@ from scenes import text_of
 import sim
 from sim.engine import play
 from sim.experiment.scene import Scene
-from sim.fleet.prices import FEMTO_PER_NANO
+from sim.fleet.token_rates import FEMTO_PER_NANO
 from sim.outcome.bill import leg_costs
 from sim.outcome.latency import waits
 from sim.outcome.ledger import Goals, Ledger, Terms

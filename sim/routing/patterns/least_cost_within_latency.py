@@ -78,6 +78,7 @@ class LeastCostWithinLatency(Pattern):
         """Give for each model what requests cost there, how long they take alone, and what queue is too long."""
         requests, found = planner.requests, []
         cached, prompt = requests.cached_tokens[rows], requests.input_tokens[rows]
+        written = requests.cache_write_tokens[rows]
         for name in self.models:
             model, output = planner.answers.fleet[name], planner.answers.output_tokens(name)[rows]
             typical = self._typical(planner, name)
@@ -85,7 +86,7 @@ class LeastCostWithinLatency(Pattern):
             longer, servers = stretch(model, typical), servers_at_start(model)
             room = (self.within - longer * alone) * servers / max(longer * typical.total_ns, 1.0)
             most = np.clip(np.floor(room), 0, NO_LIMIT // 2).astype(np.int64)
-            costs = model.price.call_nano(prompt, cached, output)
+            costs = model.price.call_nano(prompt, cached, output, written)
             found.append((costs, alone, most if servers else np.full(len(rows), NO_LIMIT, dtype=np.int64)))
         return found
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sim.fleet.token_rates import PER_TOKEN
 from sim.routing.quality import DEFAULT_AUROC, Confidence
 from sim.routing.signals.similarity import Cosine
 from sim.routing.signals.task_class import TaskClassifier
@@ -25,6 +26,9 @@ PRICE: Final = 1.5
 LENGTH: Final = 1.25
 
 Change = Callable[["ExperimentSpec", float], "ExperimentSpec"]
+
+
+_FIXED: Final = ("per_call_usd", "replica_hour_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +144,14 @@ def _signal_auroc(name: str) -> Change:
 def _price(model: str) -> Change:
     def change(spec: ExperimentSpec, x: float) -> ExperimentSpec:
         card, factor = spec.fleet[model].price, PRICE**x
-        moved = {
-            name: value * factor
-            for name in ("input_mtok", "output_mtok", "cache_read_mtok", "per_call_usd", "replica_hour_usd")
-            if (value := getattr(card, name)) is not None
-        }
-        return _with_model(spec, model, price=card.model_copy(update=moved))
+        moved = {name: value * factor for name in (*PER_TOKEN, *_FIXED) if (value := getattr(card, name)) is not None}
+        tiers = [
+            tier.model_copy(
+                update={name: price * factor for name in PER_TOKEN if (price := getattr(tier, name)) is not None}
+            )
+            for tier in card.above
+        ]
+        return _with_model(spec, model, price=card.model_copy(update={**moved, "above": tiers}))
 
     return change
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from sim.experiment.headroom import first_tries
 from sim.fleet.capacity import replicas_of
-from sim.fleet.prices import FEMTO_PER_NANO
+from sim.fleet.token_rates import FEMTO_PER_NANO
 from sim.outcome.bill import leg_costs
 from sim.outcome.intervals import ratio_interval
 from sim.routing.conditions import LegOutcome

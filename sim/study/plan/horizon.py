@@ -235,11 +235,11 @@ def _summed(scene: Scene, pattern: Pattern, answers: Answers, rows: slice) -> _B
             fixed[at] += of.steps[group.step].nano_usd
             continue
         name = of.models[group.model]
-        price, none = scene.spec.fleet[name].price, np.zeros(len(at), dtype=np.int64)
-        per_call = price.call_nano(none, none, none)
+        use = requests.input_tokens, requests.cached_tokens, answers.output_tokens(name), requests.cache_write_tokens
+        per_call, prompt, answer = scene.spec.fleet[name].price.parts_nano(*(tokens[at] for tokens in use))
         fixed[at] += per_call
-        of_input[at] += price.call_nano(requests.input_tokens[at], requests.cached_tokens[at], none) - per_call
-        of_output[at] += price.call_nano(none, none, answers.output_tokens(name)[at]) - per_call
+        of_input[at] += prompt
+        of_output[at] += answer
     for number, name in enumerate(of.models):
         mine = of.answer_model == number
         right[mine] = answers.acceptable(name)[mine]

@@ -88,7 +88,8 @@ def _models(scene: Scene) -> tuple[str, ...]:
     cost, right = dict[str, float](), dict[str, float]()
     for name in kept:
         card = scene.spec.fleet[name].price
-        calls = card.call_nano(requests.input_tokens, requests.cached_tokens, answers.output_tokens(name))
+        use = requests.input_tokens, requests.cached_tokens, answers.output_tokens(name), requests.cache_write_tokens
+        calls = card.call_nano(*use)
         cost[name] = float(calls.sum())
         right[name] = float(np.dot(answers.quality.acceptance[name], requests.task_shares))
     by_cost = sorted(kept, key=lambda name: (cost[name], -right[name], name))

@@ -178,8 +178,9 @@ def _of_model(scene: Scene, means: Means, answers: Answers, name: str, rows: sli
     # linear in both parts: the work of a call is that of its prefill and that of its decoding
     in_prefill, in_decode = needed(model.capacity, 1.0, 1.0), needed(model.capacity, 0.0, 1.0)
     plain = in_prefill == in_decode == 1.0
+    use = requests.input_tokens, requests.cached_tokens, answers.output_tokens(name), requests.cache_write_tokens
     return OfModel(
-        cost=model.price.call_nano(requests.input_tokens, requests.cached_tokens, answers.output_tokens(name))[rows],
+        cost=model.price.call_nano(*use)[rows],
         time=total,
         work=total if plain else as_int64(np.rint(in_prefill * prefill + in_decode * (total - prefill))),
         right=answers.acceptable(name)[rows],

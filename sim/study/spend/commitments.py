@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.columns import Floats
 from sim.experiment.commitment_spec import Commitment, Throughput
-from sim.outcome.bill import METERS
+from sim.fleet.token_rates import METERS
 from sim.study.spend.answers import CommitmentAnswer, CommitmentMonth, ranged
 from sim.workload.traffic import Month
 
@@ -93,4 +93,4 @@ def _of_throughput(
 
 
 def _weights(asked: Throughput) -> dict[str, float]:
-    return dict(zip(METERS, (0.0, 1.0, asked.cached_weight, asked.output_weight), strict=True))
+    return dict(zip(METERS, (0.0, 1.0, asked.cached_weight, 1.0, asked.output_weight), strict=True))

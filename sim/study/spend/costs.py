@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.columns import Floats
 from sim.fleet import Model
-from sim.outcome.bill import METERS
+from sim.fleet.token_rates import METERS
 from sim.outcome.by_cell import ESCALATED
 from sim.routing.plan import Cause
 from sim.study.spend.futures import Futures, shifted
@@ -55,7 +55,7 @@ def cells(futures: Futures, quotes: Quotes, weight: Floats, bought: Bought) -> F
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """What is bought in each span and future: `units[draws, spans, models, causes, meters]` at `usd` each."""
+    """What is bought in each span and future: `units[draws, spans, models, causes, lines]` at `usd` each."""
 
     quotes: Quotes
     weight: Floats
@@ -75,8 +75,8 @@ def _use(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> _Use:
     each = np.divide(1.0, count, out=np.zeros_like(count), where=count > 0)
     flat = bought.meters.reshape(len(bought.meters), -1)
     meters = (weight @ flat).reshape(draws, size, -1) * each[..., np.newaxis]
-    units = (requests @ meters).reshape(draws, spans, len(fleet), len(Cause), len(METERS))
-    units *= futures.tokens[:, quotes.month, np.newaxis, np.newaxis, :]
+    units = (requests @ meters).reshape(draws, spans, len(fleet), len(Cause), -1)
+    units *= _longer(futures, quotes)[:, :, np.newaxis, np.newaxis, :]
     usd = quotes.usd[np.newaxis] * price_factors(futures)[:, quotes.month, :, np.newaxis]
     return _Use(quotes, weight, requests, meters, each, units, usd)
 
@@ -85,7 +85,7 @@ def by_use(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> tuple[Fl
     """Give what calls cost and use: USD float64[draws, months, models], and float64[draws, months, models, meters]."""
     use = _use(futures, bought, fleet)
     units = use.units.sum(axis=3)
-    return _by_month(use.quotes, (units * use.usd).sum(axis=3)), _by_month(use.quotes, units)
+    return _by_month(use.quotes, (units * use.usd).sum(axis=3)), _by_month(use.quotes, _by_meter(units))
 
 
 def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spending:
@@ -99,7 +99,7 @@ def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spendi
     calls = units * usd[:, :, :, np.newaxis, :]
     in_steps = requests @ steps
     replicas = _replicas(futures, weight @ bought.replicas / weight.sum(axis=1, keepdims=True), fleet)
-    per_unit = _per_unit(usd * futures.tokens[:, quotes.month, np.newaxis, :])
+    per_unit = _per_unit(usd * _longer(futures, quotes)[:, :, np.newaxis, :])
     by_cell = _by_month(quotes, requests * _mean_costs(per_unit, meters, steps, models))
     total = by_cell.sum(axis=2) + replicas.sum(axis=2)
     calls, in_steps = _by_month(quotes, calls), _by_month(quotes, in_steps)
@@ -111,14 +111,28 @@ def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spendi
         segments=by_cell.reshape(draws, len(futures.months), len(futures.basis.segments), -1).sum(axis=3),
         models=np.concatenate([by_model, in_steps.sum(axis=2).mean(axis=0)[:, np.newaxis]], axis=1),
         causes=np.concatenate([by_cause, replicas.sum(axis=2).mean(axis=0)[:, np.newaxis]], axis=1),
-        quantity=_by_month(quotes, units).sum(axis=3).mean(axis=0),
-        metered=calls.sum(axis=3).mean(axis=0),
+        quantity=_by_meter(_by_month(quotes, units).sum(axis=3).mean(axis=0)),
+        metered=_by_meter(calls.sum(axis=3).mean(axis=0)),
     )
 
 
 def totals(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Floats:
     """Give the expected cost of every future over all months, float64[draws]: what `spending` adds up to."""
     found: Floats = spending(futures, bought, fleet).total.sum(axis=1)
+    return found
+
+
+def _longer(futures: Futures, quotes: Quotes) -> Floats:
+    """Give what the units of each line are multiplied by, float64[draws, spans, lines].
+
+    Prompts grow longer at the price they have: the share of those above a length at which prices change stays.
+    """
+    return np.tile(futures.tokens[:, quotes.month], len(quotes.starts) + 1)
+
+
+def _by_meter(lines: Floats) -> Floats:
+    """Add up prompts of every length: float64[..., lines] becomes float64[..., meters]."""
+    found: Floats = lines.reshape(*lines.shape[:-1], -1, len(METERS)).sum(axis=-2)
     return found
 
 
@@ -129,7 +143,7 @@ def _by_month(quotes: Quotes, values: Floats) -> Floats:
 
 
 def _per_unit(usd: Floats) -> Floats:
-    """Give USD of one unit as bought at the start, steps last, float64[draws, spans, models * meters + 1]."""
+    """Give USD of one unit as bought at the start, steps last, float64[draws, spans, models * lines + 1]."""
     flat = usd.reshape(*usd.shape[:2], -1)
     return np.concatenate([flat, np.ones((*flat.shape[:2], 1))], axis=2)
 
@@ -137,8 +151,8 @@ def _per_unit(usd: Floats) -> Floats:
 def _mean_costs(per_unit: Floats, meters: Floats, steps: Floats, models: int) -> Floats:
     """Give the mean cost of a request of each cell, float64[draws, spans, cells]."""
     draws, size = meters.shape[:2]
-    by_meter = meters.reshape(draws, size, models, len(Cause), len(METERS)).sum(axis=3).reshape(draws, size, -1)
-    every = np.concatenate([by_meter, steps.sum(axis=2)[..., np.newaxis]], axis=2)
+    by_line = meters.reshape(draws, size, models, len(Cause), -1).sum(axis=3).reshape(draws, size, -1)
+    every = np.concatenate([by_line, steps.sum(axis=2)[..., np.newaxis]], axis=2)
     costs: Floats = per_unit @ every.transpose(0, 2, 1)
     return costs
 

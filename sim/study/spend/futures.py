@@ -134,7 +134,7 @@ class Futures:
             np.exp(np.log1p(drawn_rate(rate, self.uniforms("tokens", name)))[:, np.newaxis] * self.middles)
             for rate, name in ((drift.input_growth(), "input"), (drift.output_growth(), "output"))
         )
-        return np.stack([np.ones_like(into), into, into, out], axis=2)
+        return np.stack([np.ones_like(into), into, into, into, out], axis=2)
 
     @cached_property
     def escalation(self) -> Floats:

@@ -13,6 +13,7 @@ from sim.engine.log import LegLog
 from sim.experiment.effort import choose_engine, choose_workers, loops_of, plays_of
 from sim.experiment.replication import Replication
 from sim.experiment.scene import Scene
+from sim.fleet.prices import price_starts
 from sim.outcome.by_cell import ESCALATED, CellPurchases
 from sim.routing.answers import Answers
 from sim.routing.plan import Plan
@@ -32,7 +33,7 @@ _NANO: float = 1e9
 class Bought:
     """What requests of one pattern buy; float64, replications first, cells by (segment, task, escalated).
 
-    `count[R, cell]` requests, `meters[R, cell, model, cause, meter]` bought by them, `steps[R, cell, cause]` in USD;
+    `count[R, cell]` requests, `meters[R, cell, model, cause, line]` bought by them, `steps[R, cell, cause]` in USD;
     `squares[cell, k, l]` over all replications, as `CellPurchases` has them. `replicas[R, model]` are paid for at a
     time in the mean.
     """
@@ -62,15 +63,28 @@ class Basis:
     refusable: tuple[str, ...]
 
 
-def play(experiment: Experiment, engine: str, progress: Report | None = None, *, workers: int | None = None) -> Basis:
-    """Play every replication of the experiment, and add up what is bought: the same for any number of workers."""
+def play(
+    experiment: Experiment,
+    engine: str,
+    progress: Report | None = None,
+    *,
+    workers: int | None = None,
+    starts: tuple[int, ...] | None = None,
+) -> Basis:
+    """Play every replication of the experiment, and add up what is bought: the same for any number of workers.
+
+    Prompts are told apart by the lengths in `starts`, in input tokens: those at which prices of the fleet change where
+    not given.
+    """
+    if starts is None:
+        starts = price_starts(model.price for model in experiment.spec.fleet.values())
     scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
     patterns = scene.line_up.patterns
     refusable = tuple(pattern.name for pattern in patterns if scene.may_refuse(pattern))
     plays, replications = plays_of(scene), scene.spec.run.replications
     used, _ = choose_engine(engine, plays, loops_of(scene))
     processes, _ = choose_workers(workers, plays, replications, used)
-    job: Job[_Played] = Job(experiment, scene.inputs, _play_one, (used,))
+    job: Job[_Played] = Job(experiment, scene.inputs, _play_one, (used, starts))
     played = for_each(job, replications, processes, progress)
     bought = {
         pattern.name: _gathered(
@@ -103,9 +117,9 @@ class _Played:
     replicas: Floats
 
 
-def _play_one(experiment: Experiment, inputs: Files, replication: int, engine: str) -> _Played:
+def _play_one(experiment: Experiment, inputs: Files, replication: int, engine: str, starts: tuple[int, ...]) -> _Played:
     scene = Scene(experiment.spec, experiment.line_up, inputs)
-    watched = _Watched(scene, replication)
+    watched = _Watched(scene, replication, starts)
     play = Replication(scene, replication, engine, scene.line_up.patterns, watch=watched)
     for _ in play.logs():
         pass  # what is bought has been watched
@@ -118,15 +132,15 @@ def _play_one(experiment: Experiment, inputs: Files, replication: int, engine: s
 class _Watched:
     """Takes what becomes of requests, pattern by pattern."""
 
-    def __init__(self, scene: Scene, replication: int) -> None:
+    def __init__(self, scene: Scene, replication: int, starts: tuple[int, ...]) -> None:
         self.cells: dict[str, CellPurchases] = {}
         self._window = scene.window(replication)
-        self._models = len(scene.spec.fleet)
+        self._models, self._starts = len(scene.spec.fleet), starts
 
     def __call__(self, pattern: str, plan: Plan, log: LegLog, answers: Answers) -> None:
         if pattern not in self.cells:
             names = answers.requests
-            self.cells[pattern] = CellPurchases(len(names.segments), len(names.tasks), self._models)
+            self.cells[pattern] = CellPurchases(len(names.segments), len(names.tasks), self._models, self._starts)
         self.cells[pattern].add(plan, log, answers, self._window)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sim.errors import InvalidInput
 from sim.exchange.genai import catalogue, freeze
-from sim.fleet.rate_card import Usage
+from sim.fleet.token_rates import Usage
 
 genai_prices = pytest.importorskip("genai_prices", reason="needs the extra [prices]")
 

@@ -27,6 +27,24 @@ def test_a_call_is_billed_per_meter() -> None:
     assert card.call_nano(ints(1000), ints(400), ints(200)).tolist() == [750_000 + 50_000 + 2_000_000 + 300_000]
 
 
+def test_long_prompts_and_cache_writes_are_billed_at_their_own_prices() -> None:
+    """Up to 1,000 prompt tokens one price, above it the other for all tokens; what is not given stays as below."""
+    above = [
+        {"input_tokens": 1000, "input_mtok": 2.0, "cache_write_mtok": 3.0},
+        {"input_tokens": 4000, "output_mtok": 9},
+    ]
+    card = RateCard.model_validate({"input_mtok": 1.0, "output_mtok": 4.0, "cache_read_mtok": 0.5, "above": above})
+    use = ints(1000, 1001, 5000), ints(0, 1, 1000), ints(10, 10, 10), ints(100, 100, 0)
+    expected = [1_000_000 + 40_000, 900 * 2_000 + 500 + 300_000 + 40_000, 4000 * 2_000 + 500_000 + 90_000]
+    assert card.call_nano(*use).tolist() == expected
+    assert sum(card.parts_nano(*use)).tolist() == expected  # type: ignore[union-attr]
+    assert [rates.by_meter[1] for rates in card.rates((1000, 2000, 4000)).bands] == [10**9, *(2 * 10**9,) * 3]
+    with pytest.raises(ValueError, match="calls were counted at"):
+        card.rates((1000,))
+    with pytest.raises(ValueError, match="must rise by input_tokens"):
+        RateCard.model_validate({"input_mtok": 1.0, "above": above[::-1]})
+
+
 def test_cached_tokens_cost_the_input_price_where_no_other_is_given() -> None:
     """Without a cache price the bill does not depend on how much was cached."""
     card = RateCard(input_mtok=0.25, output_mtok=1.25)

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from sim.fleet.rate_card import RateBook, Usage
+from sim.fleet.rate_card import RateBook
+from sim.fleet.token_rates import Usage
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FLAT = {"input_mtok": 1.25, "output_mtok": 10.0}

@@ -77,7 +77,7 @@ def test_a_commitment_has_a_row_per_month_and_one_for_all_of_them() -> None:
     asked = Commitment(models=["large"], usd_per_month=50, discount=0.5)
     months = months_from(dt.date(2027, 1, 1), 2, "UTC")
     usd = np.hstack([SPEND / 2, SPEND])
-    use = (usd, np.zeros((4, 2, 4)))
+    use = (usd, np.zeros((4, 2, 5)))
     found = forecast(commitments=(committed("reserved", asked, "cascade", use, (months, 0.5)),))
     first, second, whole = rows(".commitments", found)
     head = (
@@ -99,13 +99,13 @@ def test_a_commitment_has_a_row_per_month_and_one_for_all_of_them() -> None:
 
 
 def test_each_price_that_changes_has_a_row_with_what_it_was_and_is() -> None:
-    """If input and cached tokens become cheaper on a day and output stays, two rows say so."""
-    prices = Prices(2.5, 10.0, 0.25, 0.0), Prices(2.0, 10.0, 0.2, 0.0)
-    found = forecast(price_changes=(PriceChange("2027-01-16", "large", "maker/large-2", *prices),))
+    """If input and cached tokens of long prompts become cheaper on a day and output stays, two rows say so."""
+    prices = Prices(2.5, 10.0, 0.25, 2.5, 0.0), Prices(2.0, 10.0, 0.2, 2.5, 0.0)
+    found = forecast(price_changes=(PriceChange("2027-01-16", "large", "maker/large-2", *prices, 200_000),))
     assert TABLES[".price-changes"].csv(found).decode() == (
-        "from,model,priced_as,price,before_usd,after_usd\n"
-        "2027-01-16,large,maker/large-2,input_mtok,2.5,2.0\n"
-        "2027-01-16,large,maker/large-2,cache_read_mtok,0.25,0.2\n"
+        "from,model,priced_as,above_input_tokens,price,before_usd,after_usd\n"
+        "2027-01-16,large,maker/large-2,200000,input_mtok,2.5,2.0\n"
+        "2027-01-16,large,maker/large-2,200000,cache_read_mtok,0.25,0.2\n"
     )
 
 
@@ -152,7 +152,7 @@ def test_a_commitment_that_never_pays_has_no_break_even() -> None:
         {"models": ["large"], "usd_per_month": 50, "throughput": {"tokens_per_minute": 1, "usable": 0.5}}
     )
     months = months_from(dt.date(2027, 1, 1), 1, "UTC")
-    use = (SPEND, np.full((4, 1, 4), 1e9))
+    use = (SPEND, np.full((4, 1, 5), 1e9))
     found = forecast(commitments=(committed("units", asked, "cascade", use, (months, 0.5)),))
     read = parquet.read_table(io.BytesIO(TABLES[".commitments"].parquet(found))).to_pylist()
     assert [(row["break_even_usd"], row["break_even_utilisation_median"]) for row in read] == [(None, None)] * 2

@@ -22,7 +22,7 @@ MINUTES = (30 * 1440, 31 * 1440)
 def held(usd: Floats, units: Floats | None = None, **terms: Any) -> CommitmentAnswer:
     """Hold a commitment of $1,000 a month against two months of four futures."""
     asked = Commitment(models=["large"], usd_per_month=1000, **terms)
-    used = np.zeros((*usd.shape, 4)) if units is None else units
+    used = np.zeros((*usd.shape, 5)) if units is None else units
     return committed("c", asked, "p", (usd, used), (MONTHS, 0.8))
 
 
@@ -51,9 +51,11 @@ def test_beyond_the_commitment_the_discount_ends_unless_it_is_said_not_to() -> N
 def test_throughput_pays_where_what_it_serves_costs_more_by_use() -> None:
     """Tokens at $1 per million: 1,000 million of them a month pay it; what does not fit is paid by use."""
     tokens = np.array([500e6, 1000e6, 1500e6, 3000e6])[:, np.newaxis] * np.ones((4, 2))
-    units = np.stack([np.ones_like(tokens), tokens / 2, tokens, tokens / 10], axis=2)
+    units = np.stack([np.ones_like(tokens), tokens / 4, tokens, tokens / 4, tokens / 10], axis=2)
     throughput = {"tokens_per_minute": 50_000, "usable": 0.9, "output_weight": 5, "cached_weight": 0}
-    found = held(tokens / 1e6, units, throughput=throughput)  # half a token uncached, half as five times a tenth
+    found = held(
+        tokens / 1e6, units, throughput=throughput
+    )  # half a token uncached or written, half as five times a tenth
     whole = np.array(MINUTES) * 50_000
     assert found.break_even_utilisation is not None
     assert found.break_even_utilisation.median == pytest.approx(1e9 / whole.mean())
@@ -68,7 +70,7 @@ def test_throughput_pays_where_what_it_serves_costs_more_by_use() -> None:
 def test_throughput_that_is_worth_less_than_it_costs_never_pays() -> None:
     """If all that it can serve costs less by use, no use is enough."""
     tokens = np.full((4, 2), 1e9)
-    units = np.stack([tokens * 0, tokens, tokens * 0, tokens * 0], axis=2)
+    units = np.stack([tokens * 0, tokens, *(tokens * 0,) * 3], axis=2)
     found = held(tokens / 1e6, units, throughput={"tokens_per_minute": 20_000, "usable": 0.9})
     assert (found.break_even_usd, found.break_even_utilisation, found.from_month) == (None, None, None)
     assert [month.pays for month in found.months] == [0.0, 0.0]
@@ -77,7 +79,7 @@ def test_throughput_that_is_worth_less_than_it_costs_never_pays() -> None:
 def test_where_it_pays_depends_on_the_prices_of_each_future() -> None:
     """If tokens cost $2 per million in one future of three, half of the use pays there, and only there."""
     tokens = np.full((3, 2), 1e9)
-    units = np.stack([tokens * 0, tokens, tokens * 0, tokens * 0], axis=2)
+    units = np.stack([tokens * 0, tokens, *(tokens * 0,) * 3], axis=2)
     usd = np.array([2.0, 1.0, 1.0])[:, np.newaxis] * tokens / 1e6
     found = held(usd, units, throughput={"tokens_per_minute": 50_000, "usable": 0.9})
     at = 1e9 / (np.array(MINUTES).mean() * 50_000)

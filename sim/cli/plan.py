@@ -33,6 +33,14 @@ _WRITTEN = (Path("router-plan.md"), Path("router-plan.json"))
     help="Points of acceptance that may be lost against frontier-only, such as 1%; 1% if left out, unless quality is "
     "the objective.",
 )
+@click.option(
+    "--segment-budget",
+    "own",
+    multiple=True,
+    metavar="SEGMENT=POINTS",
+    help="Points that requests of a segment may lose, such as enterprise=0.5%; repeatable. Rules may then go by the "
+    "segment, and there is no budget for all unless --quality-budget gives one.",
+)
 @click.option("--spend-cap", "cap", metavar="USD", help="Most to be spent in 30 days, such as 25000usd.")
 @click.option(
     "--until",
@@ -97,6 +105,7 @@ def command(
     experiment: Path,
     *,
     budget: str | None,
+    own: tuple[str, ...],
     cap: str | None,
     untils: tuple[str, ...],
     minimise: str,
@@ -119,11 +128,13 @@ def command(
     """
     written = writers(outputs or _WRITTEN, writer_for_plan)
     points = _limit("points", budget, "--quality-budget")
-    if points is None and minimise != "quality":
+    own_points = _by_segment(own)
+    if points is None and not own_points and minimise != "quality":
         points = 1.0
     goal = Goal(
         minimise=next(one for one in OBJECTIVES if one == minimise),
         quality_budget=points,
+        segment_budgets=own_points,
         spend_cap=_limit("usd", cap, "--spend-cap"),
         others=tuple(parse_untils(untils)),
         utilisation=utilisation,
@@ -153,6 +164,19 @@ def _limit(unit: str, text: str | None, option: str) -> float | None:
     if found < 0:
         raise InvalidInput([Issue(f"{text} is below 0", option)])
     return found
+
+
+def _by_segment(texts: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    """Read budgets of segments. Raises InvalidInput for what is none, and for a segment that has two."""
+    found: dict[str, float] = {}
+    for text in texts:
+        name, _, points = text.rpartition("=")
+        limit = _limit("points", points, "--segment-budget") if name else None
+        if limit is None or name in found:
+            message = f"{name!r} has two budgets" if name in found else f"{text!r} names no segment"
+            raise InvalidInput([Issue(message, "--segment-budget", hint="write for example enterprise=0.5%")])
+        found[name] = limit
+    return tuple(found.items())
 
 
 def _command(experiment: Path) -> str:

@@ -124,6 +124,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("quality.acceptance.task.<task>", "fraction", "higher", "the same within a task class"),
     Metric("quality.acceptance.route.<route>", "fraction", "higher", "the same among requests of a route"),
     Metric("quality.loss", "points", "lower", "percentage points of acceptance lost against the baseline"),
+    Metric("quality.loss.segment.<segment>", "points", "lower", "the same within a segment"),
     Metric(
         "quality.gap_recovered",
         "fraction",

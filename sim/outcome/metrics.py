@@ -211,6 +211,11 @@ class _Measurement:
         if baseline != self.name:
             lost = (self._sums("acceptable", ALL, reference) - mine) * _POINTS
             self._pairs("quality.loss", lost, count, "no request was measured", baseline=baseline)
+            for group in self.groups:
+                if group.kind == "segment":
+                    lost = (self._sums("acceptable", group, reference) - self._sums("acceptable", group)) * _POINTS
+                    reason = f"no request is in the segment {group.name}"
+                    self._pairs(f"quality.loss.{group}", lost, self._sums("count", group), reason, baseline=baseline)
         cheap, frontier = self.references.cheap, self.references.frontier
         if self.name not in (cheap[0], frontier[0]) and cheap[0] != frontier[0]:
             low, high = (self._sums("acceptable", ALL, outcomes) for _, outcomes in (cheap, frontier))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sim.outcome.estimates import Estimate
 from sim.report.grids import ABSENT, Grid, Row
 from sim.report.numbers import Written, written
+from sim.study.plan.goal import LOSS, loss_of
 from sim.study.plan.horizon import MONTHS
 from sim.study.until import Standing
 
@@ -31,7 +32,12 @@ _MEDIAN, _LEFT = "latency.p50", "failure.rate"  # where some get no answer, that
 def alternatives(found: RouterPlan) -> Grid:
     """Give all options, the choice in front, then those that meet the conditions by rising cost, then the others."""
     left = any(one.unanswered for one in found.options)
-    columns = {metric: heading for metric, heading in _MAIN.items() if metric != (_MEDIAN if left else _LEFT)}
+    columns = dict[str, str]()
+    for metric, heading in _MAIN.items():
+        if metric != (_MEDIAN if left else _LEFT):
+            columns[metric] = heading
+        if metric == LOSS:
+            columns |= {loss_of(name): f"loss of\n{name}" for name in found.goal.segments}
     rows = []
     for one in ordered(found):
         cells = [_cell(one, metric) for metric in columns]
@@ -91,6 +97,7 @@ def expectations(found: RouterPlan) -> Grid:
     for metric in () if chosen is None else chosen.estimates:
         if metric.startswith(segment):
             names[metric] = f"acceptable answers, {metric.removeprefix(segment)}"
+    names |= {loss_of(name): f"points lost, {name}" for name in found.goal.segments}
     rows = [
         Row((label,), (_cell(chosen, metric), _cell(base, metric)))
         for metric, label in names.items()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sim.report.grids import ABSENT
 from sim.report.numbers import negated, plural, written
 from sim.report.plan_tables import stands, usd
+from sim.study.plan.goal import loss_of
 from sim.study.until import UNSTABLE, Standing
 
 if TYPE_CHECKING:
@@ -164,10 +165,19 @@ def _loses(found: RouterPlan, chosen: Option) -> str:
     if loss is None:
         return ""
     if loss.value < 0:
-        return f"gains {points_of(-loss.value)} points of acceptance"
-    return f"loses {points_of(loss.value)} points of acceptance" + (
-        "" if budget is None else f" of the {budget:g} allowed"
-    )
+        return f"gains {points_of(-loss.value)} points of acceptance{_by_segment(found, chosen)}"
+    allowed = "" if budget is None else f" of the {budget:g} allowed"
+    return f"loses {points_of(loss.value)} points of acceptance{allowed}{_by_segment(found, chosen)}"
+
+
+def _by_segment(found: RouterPlan, chosen: Option) -> str:
+    """Write what each segment with a budget of its own loses."""
+    told = []
+    for name, budget in found.goal.segment_budgets:
+        loss = chosen.estimates.get(loss_of(name))
+        if loss is not None:
+            told.append(f"{name} {points_of(loss.value)} of {budget:g}")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _answers(chosen: Option, base: Option) -> str:

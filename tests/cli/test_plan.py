@@ -61,6 +61,27 @@ def test_the_plan_is_told_and_written() -> None:
     run_as_planned(found)
 
 
+def test_a_budget_of_a_segment_is_a_condition_of_its_own() -> None:
+    """If a segment has a budget, it is held to it and told by name; a segment that is not there is refused."""
+    Path("halves.yaml").write_text(
+        Path("tiny.yaml")
+        .read_text(encoding="utf-8")
+        .replace("workload:\n", "workload:\n  segments: SEGMENTS\n", 1)
+        .replace("SEGMENTS", "{paid: {share: 50%}, free: {share: 50%}}"),
+        encoding="utf-8",
+    )
+    own = ("--segment-budget", "paid=0%", "--segment-budget", "free=90%")
+    found = json.loads(invoke("plan", "halves.yaml", *FEW, *own, "--json", "-o", "plan.json").out)
+    assert found["conditions"] == ["quality.loss{segment:paid}<=0%", "quality.loss{segment:free}<=90%"]
+    chosen = found["options"][found["chosen"]]
+    assert chosen["pattern"]["rules"] == [{"when": {"segment": ["paid"]}, "to": "large"}]
+    assert chosen["metrics"]["quality.loss.segment.paid"]["value"] == 0
+    assert "(paid 0.00 of 0, free " in " ".join(found["recommendation"])
+    for wrong, message in (("gold=1%", "there is no segment 'gold'"), ("1%", "names no segment")):
+        answer = invoke("plan", "halves.yaml", *FEW, "--segment-budget", wrong)
+        assert (answer.code, message in answer.err) == (2, True)
+
+
 def test_the_plan_is_the_same_everywhere() -> None:
     """If other workers in another process make the plan, it is the same, byte by byte."""
     arguments = ("plan", "tiny.yaml", *FEW, *BUDGET, "--until", "escalation.rate<60%", "--json")

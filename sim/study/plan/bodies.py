@@ -5,6 +5,7 @@ Sums are of whole numbers below 2**53 and therefore exact in float64, in whateve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -16,7 +17,8 @@ from sim.study.plan.sample import Means, Sample, step_nano
 
 COST, LOST, LOST_SQUARED, TIME, CALLS = range(5)
 """Places in a row of sums: nano-dollars, answers lost against the frontier model, their squares, microseconds that the
-user waits in an idle system, escalated requests; then microseconds of server work, for each model."""
+user waits in an idle system, escalated requests; then microseconds of server work, for each model; then answers lost
+and their squares, for each group of requests that has a budget of its own."""
 
 Sums: TypeAlias = Floats
 
@@ -132,11 +134,14 @@ class Table:
 
 
 class Tables:
-    """Makes the tables of a sample cut into cells; `levels` are the shares of answers that thresholds are put at."""
+    """Makes the tables of a sample cut into cells; `levels` are the shares of answers that thresholds are put at.
 
-    def __init__(self, sample: Sample, cells: Cells, means: Means, frontier: str) -> None:
-        self.sample, self.cells, self.means = sample, cells, means
-        self.columns = CALLS + 1 + len(means.models)
+    `groups` are the requests that have budgets of their own, bool[requests] each.
+    """
+
+    def __init__(self, sample: Sample, cells: Cells, means: Means, frontier: str, groups: Sequence[Bools] = ()) -> None:
+        self.sample, self.cells, self.means, self._groups = sample, cells, means, groups
+        self.columns = CALLS + 1 + len(means.models) + 2 * len(groups)
         self._frontier = sample.models[frontier].right
 
     def one(self, model: str) -> Table:
@@ -197,6 +202,9 @@ class Tables:
     def _lose(self, row: Ints, right: Bools) -> None:
         row[LOST] = self._frontier.astype(np.int64) - right
         row[LOST_SQUARED] = row[LOST] ** 2
+        for number, mine in enumerate(self._groups):
+            at = CALLS + 1 + len(self.means.models) + 2 * number
+            row[at : at + 2] = row[[LOST, LOST_SQUARED]] * mine
 
     def _checked(
         self,

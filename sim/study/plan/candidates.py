@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from pydantic import TypeAdapter
 
+from sim.columns import Floats
 from sim.routing.patterns import AnyPattern, Pattern
 
 if TYPE_CHECKING:
@@ -84,3 +87,23 @@ class Candidate:
     def pattern(self, name: str, means: Means) -> Pattern:
         """Give the pattern, ready to run."""
         return _READER.validate_python({"name": name, **self.settings(means)})
+
+
+def pareto(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Give those that none beats in cost and quality at once, by rising cost."""
+    kept, least = list[Candidate](), np.inf
+    for candidate in sorted(candidates, key=lambda one: (one.point.usd, one.point.loss)):
+        if candidate.point.loss < least:
+            kept.append(candidate)
+            least = candidate.point.loss
+    return kept
+
+
+def undominated(usd: Floats, loss: Floats) -> Iterator[tuple[int, int]]:
+    """Yield the places of what none beats in cost and quality, where the cost is finite."""
+    order = np.lexsort((loss.ravel(), usd.ravel()))
+    order = order[np.isfinite(usd.ravel()[order])]
+    sorted_loss = loss.ravel()[order]
+    before = np.minimum.accumulate(np.concatenate(([np.inf], sorted_loss[:-1])))
+    for place in order[sorted_loss < before].tolist():
+        yield divmod(place, usd.shape[1])

@@ -22,7 +22,7 @@ from sim.outcome.intervals import ratio_interval
 from sim.routing.conditions import LegOutcome
 
 if TYPE_CHECKING:
-    from sim.columns import Floats
+    from sim.columns import Bools, Floats
     from sim.experiment.scene import Scene
     from sim.outcome.outcomes import Outcome
     from sim.routing.answers import Answers
@@ -65,15 +65,25 @@ def as_if_answered(plan: Plan) -> Plan:
 def summed(plan: Plan, answers: Answers, rows: slice) -> tuple[int, int, int]:
     """Give nano-dollars, acceptable answers and escalations of the requests that count, all first tries answered."""
     of = as_if_answered(plan)
-    start, cost, right = rows.start or 0, 0, 0
+    start, cost = rows.start or 0, 0
     for group in of.groups:
         costs = leg_costs(group, of, answers)
         cost += int(costs[int(np.searchsorted(group.request, start)) :].sum())
-    for number, model in enumerate(of.models):
-        mine = of.answer_model[rows] == number
+    return cost, int(_rights(of, answers)[rows].sum()), int(of.escalated[rows].sum())
+
+
+def rights(plan: Plan, answers: Answers) -> Bools:
+    """Say of every request whether its answer is acceptable, all first tries answered."""
+    return _rights(as_if_answered(plan), answers)
+
+
+def _rights(plan: Plan, answers: Answers) -> Bools:
+    right = np.zeros(len(plan.answer_model), dtype=np.bool_)
+    for number, model in enumerate(plan.models):
+        mine = plan.answer_model == number
         if mine.any():
-            right += int((answers.acceptable(model)[rows] & mine).sum())
-    return cost, right, int(of.escalated[rows].sum())
+            right |= answers.acceptable(model) & mine
+    return right
 
 
 def fixed_nano(scene: Scene, pattern: Pattern) -> float:

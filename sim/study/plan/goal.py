@@ -17,24 +17,41 @@ PER_1K: Final = "cost.per_1k"
 P95: Final = "latency.p95"
 
 
+def loss_of(segment: str) -> str:
+    """Name the metric of the points that requests of a segment lose."""
+    return f"{LOSS}.segment.{segment}"
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """The least cost or P95 latency, or the most quality, within limits.
 
-    `quality_budget` are the points of acceptance that may be lost against frontier-only, None for any number;
-    `spend_cap` USD in 30 days. `others` are conditions on any other metric. No server may be used more than
-    `utilisation` of the time. What differs by less than `indifference` (a share of the cost, or of the latency) is
-    taken for equally good. `signals` are those that rules may use; None: those that the experiment declares or uses,
-    and prompt length.
+    `quality_budget` are the points of acceptance that may be lost against frontier-only, None for any number, and
+    `segment_budgets` those that requests of a segment may lose; `spend_cap` USD in 30 days. `others` are conditions on
+    any other metric. No server may be used more than `utilisation` of the time. What differs by less than
+    `indifference` (a share of the cost, or of the latency) is taken for equally good. `signals` are those that rules
+    may use; None: those that the experiment declares or uses, and prompt length.
     """
 
     minimise: Objective = "cost"
     quality_budget: float | None = 1.0
+    segment_budgets: tuple[tuple[str, float], ...] = ()
     spend_cap: float | None = None
     others: tuple[Until, ...] = ()
     utilisation: float = 0.95
     indifference: float = 0.01
     signals: tuple[str, ...] | None = None
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The segments that have budgets of their own."""
+        return tuple(name for name, _ in self.segment_budgets)
+
+    @property
+    def by_tables(self) -> tuple[Until, ...]:
+        """The conditions that the search itself sees to: on money, and on losses against frontier-only."""
+        own = {loss_of(name) for name in self.segments}
+        return tuple(one for one in self.conditions if one.metric in {LOSS, SPEND, PER_1K, *own})
 
     @property
     def conditions(self) -> tuple[Until, ...]:
@@ -43,6 +60,9 @@ class Goal:
         if self.quality_budget is not None:
             budget = self.quality_budget
             found.append(Until(LOSS, "<=", budget, f"{LOSS}<={budget:g}%"))
+        for segment, budget in self.segment_budgets:
+            text = f"{LOSS}{{segment:{segment}}}<={budget:g}%"
+            found.append(Until(loss_of(segment), "<=", budget, text))
         if self.spend_cap is not None:
             found.append(Until(SPEND, "<=", self.spend_cap, f"{SPEND}<={self.spend_cap:g}usd"))
         return (*found, *self.others)

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sim.columns import Floats, Ints
+from sim.columns import Bools, Floats, Ints
 from sim.outcome.estimates import Estimate
 from sim.outcome.intervals import ratio_interval, student_t
-from sim.study.plan.effects import COST, ESCALATED, NO_EFFECT, RIGHT, Effect, fixed_nano, summed
+from sim.study.plan.effects import COST, ESCALATED, NO_EFFECT, RIGHT, Effect, fixed_nano, rights, summed
+from sim.study.plan.goal import loss_of
 from sim.study.plan.sample import drawn, measured_from
 
 if TYPE_CHECKING:
     from sim.experiment.scene import Scene
+    from sim.routing.answers import Answers
     from sim.routing.patterns import Pattern
+    from sim.routing.plan import Plan
 
 BLOCKS: Final = 20
 """Parts, at most, that fresh requests are put together into: each holds replications of its own, and intervals come
@@ -42,21 +45,28 @@ _FEWEST: Final = 2
 
 @dataclass(slots=True)
 class Sums:
-    """Sums of one pattern by block, float64[blocks]: nano-dollars, acceptable answers, escalated requests."""
+    """Sums of one pattern by block, float64[blocks]: nano-dollars, acceptable answers, escalated requests.
+
+    `right_of` are the acceptable answers to some segments, by name.
+    """
 
     cost: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
     right: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
     escalated: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
+    right_of: dict[str, Floats] = field(default_factory=dict)
 
-    def add(self, block: int, found: tuple[int, int, int]) -> None:
-        """Add to a block what some requests cost, how many are right, and how many escalated."""
+    def add(self, block: int, found: tuple[int, int, int], right_of: Mapping[str, int]) -> None:
+        """Add to a block what some requests cost, how many are right (of some segments too), and how many escalated."""
+        for name, right in right_of.items():
+            self.right_of.setdefault(name, np.zeros(BLOCKS))[block] += right
         self.cost[block] += found[0]
         self.right[block] += found[1]
         self.escalated[block] += found[2]
 
     def of_blocks(self, blocks: Ints) -> Sums:
         """Give a copy with these blocks alone."""
-        return Sums(self.cost[blocks], self.right[blocks], self.escalated[blocks])
+        right_of = {name: right[blocks] for name, right in self.right_of.items()}
+        return Sums(self.cost[blocks], self.right[blocks], self.escalated[blocks], right_of)
 
     def play(self, effect: Effect, requests: Floats) -> None:
         """Add to what a pattern does by itself what playing adds."""
@@ -67,7 +77,7 @@ class Sums:
 
 @dataclass(slots=True)
 class Part:
-    """Sums of several patterns over the same requests; `requests` and `seconds` by block.
+    """Sums of several patterns over the same requests; `requests`, `requests_of` some segments, and `seconds` by block.
 
     `yardstick` are those that others are held against.
     """
@@ -76,11 +86,20 @@ class Part:
     yardstick: Sums = field(default_factory=Sums)
     requests: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
     seconds: Floats = field(default_factory=lambda: np.zeros(BLOCKS))
+    requests_of: dict[str, Floats] = field(default_factory=dict)
+
+    def count(self, block: int, requests: int, seconds: float, of: Mapping[str, int]) -> None:
+        """Add to a block how many requests there are, how long they take to arrive, and how many some segments have."""
+        self.requests[block] += requests
+        self.seconds[block] += seconds
+        for name, some in of.items():
+            self.requests_of.setdefault(name, np.zeros(BLOCKS))[block] += some
 
     def of_blocks(self, blocks: Ints) -> Part:
         """Give the sums of these blocks alone: where there are few replications, others are empty."""
         sums = {name: some.of_blocks(blocks) for name, some in self.sums.items()}
-        return Part(sums, self.yardstick.of_blocks(blocks), self.requests[blocks], self.seconds[blocks])
+        some = {name: requests[blocks] for name, requests in self.requests_of.items()}
+        return Part(sums, self.yardstick.of_blocks(blocks), self.requests[blocks], self.seconds[blocks], some)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +164,10 @@ class Ledger:
         lost = (base.right - mine.right) * _POINTS
         around = self._against(name, RIGHT) * _POINTS
         found["quality.loss"] = self._of(lost, count, "points", self.baseline, half=around)
+        if not (self.effect(name).is_seen or self.effect(self.baseline).is_seen):  # else what was played says it
+            for segment, some in part.requests_of.items():
+                own = (base.right_of[segment] - mine.right_of[segment]) * _POINTS
+                found[loss_of(segment)] = self._of(own, some, "points", self.baseline)
         if name != self.baseline:
             share = self._against(name, COST) * _ratio(count, base.cost)
             found["cost.saving"] = self._of(base.cost - mine.cost, base.cost, "fraction", self.baseline, half=share)
@@ -217,26 +240,30 @@ def ledger(
     requests: int,
     first: int,
     level: float,
+    segments: Sequence[str] = (),
 ) -> Ledger:
     """Route fresh requests by every pattern of `main`, the baseline among them, and a part of them by those `beside`.
 
     Replications are dealt out to the blocks in turn. `effects` are what playing adds where calls may be refused.
     `serves` says whether the baseline serves its load, so that it is the yardstick as it is played.
+    Answers to requests of `segments` are counted for themselves too.
     """
     every = Part({one.name: Sums() for one in main})
     shared = Part({one.name: Sums() for one in (*main, *beside)})
     for number, answers in enumerate(drawn(scene, first, requests)):
         is_shared = number % SHARED == 0
         rows, seconds = measured_from(scene, answers.requests)
+        groups = _groups(answers, rows, segments)
         parts = [(every, number % BLOCKS)] + ([(shared, number // SHARED % BLOCKS)] if is_shared else [])
         for part, block in parts:
-            part.requests[block] += len(answers.requests.arrival_ns[rows])
-            part.seconds[block] += seconds
+            of = {name: int(mine.sum()) for name, mine in groups.items()}
+            part.count(block, len(answers.requests.arrival_ns[rows]), seconds, of)
         for pattern in (*main, *beside) if is_shared else main:
-            found = summed(scene.plan(pattern, answers), answers, rows)
+            plan = scene.plan(pattern, answers)
+            found, right_of = summed(plan, answers, rows), _right_of(groups, plan, answers, rows)
             for part, block in parts:
                 if pattern.name in part.sums:
-                    part.sums[pattern.name].add(block, found)
+                    part.sums[pattern.name].add(block, found, right_of)
     for part in (every, shared):
         for pattern in (*main, *beside):
             if pattern.name in part.sums:
@@ -245,6 +272,20 @@ def ledger(
     base = given.get(baseline, NO_EFFECT) if serves else NO_EFFECT
     filled = [_played(part, baseline, given, base) for part in (every, shared)]
     return Ledger(filled[0], filled[1], level, baseline, given, base)
+
+
+def _groups(answers: Answers, rows: slice, segments: Sequence[str]) -> dict[str, Bools]:
+    """Say of each of these segments which requests are of it."""
+    requests = answers.requests
+    return {name: requests.segment[rows] == requests.segments.index(name) for name in segments}
+
+
+def _right_of(groups: Mapping[str, Bools], plan: Plan, answers: Answers, rows: slice) -> dict[str, int]:
+    """Count the acceptable answers to the requests of each group."""
+    if not groups:
+        return {}
+    right = rights(plan, answers)[rows]
+    return {name: int((right & mine).sum()) for name, mine in groups.items()}
 
 
 def _played(part: Part, baseline: str, effects: Mapping[str, Effect], base: Effect) -> Part:

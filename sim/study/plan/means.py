@@ -15,7 +15,7 @@ from sim.routing.rules import BUILT_IN
 from sim.study.plan.sample import Means, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sim.experiment.scene import Scene
     from sim.routing.quality import QualityModel
@@ -25,10 +25,13 @@ MOST_MODELS: Final = 6
 """Models that a plan is made of at most."""
 
 PROMPT_TOKENS: Final = "prompt_tokens"
+SEGMENT: Final = "segment"
 
 
-def means_of(scene: Scene, wanted: Sequence[str] | None) -> Means:
-    """Give what a plan may be made of. Raises InvalidInput for a signal that is not there.
+def means_of(scene: Scene, wanted: Sequence[str] | None, segments: Sequence[str] = ()) -> Means:
+    """Give what a plan may be made of. Raises InvalidInput for a signal or a segment that is not there.
+
+    Where `segments` have budgets of their own, rules may go by the segment.
 
     Models stand by rising cost of a call; of twins that differ by their queues alone one is kept, and of more than six
     those are left out that cost more and are right less often than another one. Checks are those of the experiment's
@@ -38,7 +41,9 @@ def means_of(scene: Scene, wanted: Sequence[str] | None) -> Means:
     declared = {**scene.spec.signals, **{name: one for pattern in patterns for name, one in pattern.signals.items()}}
     in_use = [name for pattern in patterns for rule in pattern.rules for name in rule.when]
     names = [*declared, PROMPT_TOKENS, *in_use] if wanted is None else list(wanted)
+    names += [SEGMENT] if segments else []
     _known(declared, names)
+    _are_segments(scene, segments)
     verifies = [pattern.verify for pattern in patterns if isinstance(pattern, Cascade)]
     checks = [one for k, one in enumerate(verifies) if one not in verifies[:k]]
     rewards = [pattern.reward_model for pattern in patterns if isinstance(pattern, Ensemble)]
@@ -70,7 +75,18 @@ def _known(declared: dict[str, Signal], names: Sequence[str]) -> None:
         raise InvalidInput(issues)
 
 
-def _listed(names: dict[str, Signal]) -> str:
+def _are_segments(scene: Scene, names: Sequence[str]) -> None:
+    known = scene.requests(0, 1).segments
+    issues = [
+        Issue(f"there is no segment {name!r}", "--segment-budget", hint=did_you_mean(name, known) or _listed(known))
+        for name in names
+        if name not in known
+    ]
+    if issues:
+        raise InvalidInput(issues)
+
+
+def _listed(names: Collection[str]) -> str:
     return f"there are: {', '.join(sorted(names))}"
 
 

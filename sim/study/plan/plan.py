@@ -15,7 +15,7 @@ from sim.study.plan.bodies import Ladder
 from sim.study.plan.candidates import KINDS, Candidate
 from sim.study.plan.choosing import FRONT, alike, at_hand, nearest, of_front, ranked, undominated
 from sim.study.plan.effects import COST, NO_EFFECT, RIGHT, Effect, effects_of
-from sim.study.plan.goal import LOSS, P95, PER_1K, SPEND, Effort, Goal
+from sim.study.plan.goal import LOSS, P95, PER_1K, Effort, Goal
 from sim.study.plan.horizon import REQUESTS as MOST_AHEAD
 from sim.study.plan.horizon import Ahead, Now, look_ahead
 from sim.study.plan.ledger import FreshSeeds, Ledger, ledger
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from sim.experiment.resolve import Experiment
 
 _ATTEMPTS: Final = 3
-_BY_TABLES: Final = (LOSS, SPEND, PER_1K)
 _PER_KIND: Final = 3
 _PILOT: Final = 20_000
 _FEWEST: Final = 2
@@ -74,7 +73,7 @@ class _Planning:
     ) -> None:
         self.experiment, self.goal, self.effort, self._progress = experiment, goal, effort, progress
         self.scene = Scene(experiment.spec, experiment.line_up, experiment.inputs())
-        self.means: Means = means_of(self.scene, goal.signals)
+        self.means: Means = means_of(self.scene, goal.signals, goal.segments)
         if len(self.means.models) < _FEWEST:
             mark = experiment.document.key_mark(("fleet",))
             hint = "tiercast run compares patterns as they are written"
@@ -120,15 +119,15 @@ class _Planning:
 
     def _loses_too_much(self, option: Option) -> bool:
         """Say whether fresh requests do not find an option within the budget for sure: a larger margin may help."""
-        found = option.judgement.found.get(LOSS)
-        until = next((one for one in self.goal.conditions if one.metric == LOSS), None)
-        return until is not None and found is not None and until.standing(found) is not Standing.MEETS
+        found = option.judgement.found
+        losses = [one for one in self.goal.conditions if one.metric.startswith(LOSS) and one.metric in found]
+        return any(one.standing(found[one.metric]) is not Standing.MEETS for one in losses)
 
     # ---- shortlist
 
     @property
     def _must_play(self) -> bool:
-        if self.goal.minimise == "latency" or any(until.metric not in _BY_TABLES for until in self.goal.conditions):
+        if self.goal.minimise == "latency" or any(until not in self.goal.by_tables for until in self.goal.conditions):
             return True
         return self._refusable(self.written)
 
@@ -198,6 +197,7 @@ class _Planning:
             requests=self.effort.requests,
             first=CONFIRM_FROM + attempt * self.effort.requests,
             level=self.level,
+            segments=self.goal.segments,
         )
         return confirmed(options, run, fresh, self.goal.conditions, self.level), fresh
 

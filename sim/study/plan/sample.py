@@ -62,13 +62,15 @@ class OfModel:
 class Sample:
     """Requests of several replications, one after the other, without those that arrive in the warm-up.
 
-    `seconds` is the time in which they arrive. `scores` holds the score of each signal: int64 codes of labels, or
-    float64 numbers; `signal_time` int64 us by signal, `check_time` by model and number of the check, `judge_time` of
-    the reward model; `judged_right` bool by pair of models, whether the reward model would pick an acceptable answer.
+    `seconds` is the time in which they arrive; `segment` int64 codes of who asks. `scores` holds the score of each
+    signal: int64 codes of labels, or float64 numbers; `signal_time` int64 us by signal, `check_time` by model and
+    number of the check, `judge_time` of the reward model; `judged_right` bool by pair of models, whether the reward
+    model would pick an acceptable answer.
     """
 
     requests: int
     seconds: float
+    segment: Ints
     models: dict[str, OfModel]
     scores: dict[str, Ints | Floats]
     signal_time: dict[str, Ints]
@@ -154,6 +156,7 @@ def _part(scene: Scene, means: Means, answers: Answers, rows: slice) -> Sample:
     return Sample(
         requests=len(requests.arrival_ns[rows]),
         seconds=0.0,
+        segment=requests.segment[rows],
         models={name: _of_model(scene, means, answers, name, rows) for name in means.models},
         scores={name: _score(scene, signal, name, answers)[rows] for name, signal in means.signals.items()},
         signal_time={
@@ -228,6 +231,7 @@ def _joined(parts: Sequence[Sample], total: int, seconds: float) -> Sample:
     return Sample(
         requests=total,
         seconds=seconds,
+        segment=np.concatenate([part.segment for part in parts]),
         models={name: model(name) for name in one.models},
         scores={name: np.concatenate([part.scores[name] for part in parts]) for name in one.scores},
         signal_time={name: np.concatenate([part.signal_time[name] for part in parts]) for name in one.signal_time},

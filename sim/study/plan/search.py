@@ -12,7 +12,7 @@ import numpy as np
 from sim.columns import Bools, Floats
 from sim.fleet.capacity import replicas_of, servers_of
 from sim.study.plan.bodies import CALLS, COST, LOST, LOST_SQUARED, TIME, Body, Both, Coin, Ladder, Table, Tables
-from sim.study.plan.candidates import Candidate, Point
+from sim.study.plan.candidates import Candidate, Point, pareto, undominated
 from sim.study.plan.fronts import TO_BODY, Axis, Cells, Condition, Front, Rule, axes_of, fronts
 from sim.study.plan.sample import step_nano
 
@@ -63,6 +63,8 @@ class Searcher:
         rate = sample.requests / sample.seconds if sample.seconds else np.inf
         self.rate_per_s = rate
         self._fixed = {name: usd / 3600 / rate * 1000 for name, usd in hourly.items()}
+        names = sample.answers.requests.segments
+        self._groups = [(sample.segment == names.index(name), budget) for name, budget in goal.segment_budgets]
         self.found = Found()
 
     # ---- the whole grid
@@ -99,7 +101,7 @@ class Searcher:
 
     def _sweep(self, axes: Sequence[Axis], levels: Floats) -> None:
         cells = Cells(self.sample, axes)
-        tables = Tables(self.sample, cells, self.means, self.frontier)
+        tables = self._tables_of(cells)
         nothing = Front((), np.full(cells.count, TO_BODY, dtype=np.int64))
         direct = self._direct(tables)
         for table, ruled in self._tables(tables, levels):
@@ -141,7 +143,7 @@ class Searcher:
         finer = self.effort.finer
         own = [_closer(axis, around, finer, self.sample) for axis in axes if axis.signal in around.signals]
         cells = Cells(self.sample, own)
-        tables = Tables(self.sample, cells, self.means, self.frontier)
+        tables = self._tables_of(cells)
         table = self._finer_table(tables, around.body)
         direct = self._direct(tables)
         rules = [_settings(rule, own) for rule in around.rules]
@@ -191,16 +193,25 @@ class Searcher:
     def point(self, candidate: Candidate) -> Point:
         """Give what the sample says of one candidate as it is."""
         tables, front, direct = self._alone(candidate)
+        table = self._as_it_is(tables, candidate)
+        sums = self._sums(table, [front], direct)
+        return Point(*(float(column[0, 0]) for column in self._columns(table, [front], sums)))
+
+    def segment_losses(self, candidate: Candidate) -> list[float]:
+        """Give the points that each segment with a budget of its own loses."""
+        tables, front, direct = self._alone(candidate)
+        sums = self._sums(self._as_it_is(tables, candidate), [front], direct)
+        return [float(loss[0, 0]) for loss, _, _ in self._by_group(sums)]
+
+    def _as_it_is(self, tables: Tables, candidate: Candidate) -> Table:
+        """Give the table of one candidate with the numbers that it has."""
         body = candidate.body
         if isinstance(body, Ladder):
             ends = [np.array([share]) for share in body.shares]
-            table = tables.ladder(body, ends[0]) if len(ends) == 1 else tables.long_ladder(body, ends[0], ends[1])
-        elif isinstance(body, Both):
-            table = tables.both(body.pair, np.array([body.share]))
-        else:
-            table = tables.coin(body.pair, np.array([body.share])) if isinstance(body, Coin) else tables.one(body.model)
-        sums = self._sums(table, [front], direct)
-        return Point(*(float(column[0, 0]) for column in self._columns(table, [front], sums)))
+            return tables.ladder(body, ends[0]) if len(ends) == 1 else tables.long_ladder(body, ends[0], ends[1])
+        if isinstance(body, Both):
+            return tables.both(body.pair, np.array([body.share]))
+        return tables.coin(body.pair, np.array([body.share])) if isinstance(body, Coin) else tables.one(body.model)
 
     def _alone(self, candidate: Candidate) -> tuple[Tables, Front, dict[str, Floats]]:
         """Cut the sample by the rules of one candidate and by nothing else."""
@@ -212,8 +223,11 @@ class Searcher:
             labels = self._labels(signal) if not bounds else ()
             axes.append(Axis(signal, labels, tuple(bounds)))
         cells = Cells(self.sample, axes)
-        tables = Tables(self.sample, cells, self.means, self.frontier)
+        tables = self._tables_of(cells)
         return tables, cells.front(rules, self.means.models), self._direct(tables)
+
+    def _tables_of(self, cells: Cells) -> Tables:
+        return Tables(self.sample, cells, self.means, self.frontier, [mine for mine, _ in self._groups])
 
     def _labels(self, signal: str) -> tuple[str, ...]:
         requests = self.sample.answers.requests
@@ -257,24 +271,29 @@ class Searcher:
 
     def _keep(self, table: Table, batch: Sequence[Front], sums: Floats) -> None:
         columns = self._columns(table, batch, sums)
-        within, possible = self._within(columns), columns[-1] <= self.goal.utilisation
+        within, possible = self._within(columns, sums), columns[-1] <= self.goal.utilisation
         for number, front in enumerate(batch):
             mine = [column[number] for column in columns]
             self._keep_best(table, front, mine, within[number] & possible[number])
             self._keep_beyond(table, front, mine, within[number] & ~possible[number])
-        for number, at in _undominated(np.where(possible, columns[0], np.inf), columns[1]):
+        for number, at in undominated(np.where(possible, columns[0], np.inf), columns[1]):
             self._on_front(self._candidate(table, batch[number], [column[number] for column in columns], at))
 
     def _columns(self, table: Table, batch: Sequence[Front], sums: Floats) -> list[Floats]:
         """Give usd, loss, its error, time, escalated, used; float64[fronts, settings] each."""
         n = self.sample.requests
         fixed = np.array([[self._fixed_usd(front, body) for body in table.bodies[:1]] for front in batch])
-        mean, square = sums[..., LOST] / n, sums[..., LOST_SQUARED] / n
-        load = sums[..., CALLS + 1 :] / _US / max(self.sample.seconds, 1e-9) / self._servers
+        loss, error = _lost(sums[..., LOST], sums[..., LOST_SQUARED], n)
+        load = (
+            sums[..., CALLS + 1 : CALLS + 1 + len(self.means.models)]
+            / _US
+            / max(self.sample.seconds, 1e-9)
+            / self._servers
+        )
         return [
             sums[..., COST] / n / _NANO * 1000 + fixed,
-            mean * _POINTS,
-            np.sqrt(np.maximum(square - mean**2, 0.0) / n) * _POINTS,
+            loss,
+            error,
             sums[..., TIME] / n / _US,
             sums[..., CALLS] / n,
             load.max(axis=-1),
@@ -284,12 +303,20 @@ class Searcher:
         called = {rule.to for rule in front.rules} | set(body.models)
         return sum(self._fixed[name] for name in sorted(called))
 
-    def _within(self, columns: Sequence[Floats]) -> Bools:
-        """Say which candidates keep to the limits but those of servers, the loss with its margin."""
+    def _by_group(self, sums: Floats) -> Iterator[tuple[Floats, Floats, float]]:
+        """Yield loss, its error and the budget of each group that has one; float64[fronts, settings] the first two."""
+        for number, (mine, budget) in enumerate(self._groups):
+            at = CALLS + 1 + len(self.means.models) + 2 * number
+            yield (*_lost(sums[..., at], sums[..., at + 1], max(int(mine.sum()), 1)), budget)
+
+    def _within(self, columns: Sequence[Floats], sums: Floats) -> Bools:
+        """Say which candidates keep to the limits but those of servers, each loss with its margin."""
         usd, loss, error = columns[:3]
         fine: Bools = np.ones(usd.shape, dtype=np.bool_)
         if self.goal.quality_budget is not None:
             fine &= loss + self.effort.margin * error <= self.goal.quality_budget
+        for own, own_error, budget in self._by_group(sums):
+            fine &= own + self.effort.margin * own_error <= budget
         if self.goal.spend_cap is not None:
             fine &= self.spend(usd) <= self.goal.spend_cap
         return fine
@@ -339,24 +366,11 @@ class Searcher:
             self.found.front = pareto(self.found.front)
 
 
-def pareto(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Give those that none beats in cost and quality at once, by rising cost."""
-    kept, least = list[Candidate](), np.inf
-    for candidate in sorted(candidates, key=lambda one: (one.point.usd, one.point.loss)):
-        if candidate.point.loss < least:
-            kept.append(candidate)
-            least = candidate.point.loss
-    return kept
-
-
-def _undominated(usd: Floats, loss: Floats) -> Iterator[tuple[int, int]]:
-    """Yield the places of what none beats in cost and quality, where the cost is finite."""
-    order = np.lexsort((loss.ravel(), usd.ravel()))
-    order = order[np.isfinite(usd.ravel()[order])]
-    sorted_loss = loss.ravel()[order]
-    before = np.minimum.accumulate(np.concatenate(([np.inf], sorted_loss[:-1])))
-    for place in order[sorted_loss < before].tolist():
-        yield divmod(place, usd.shape[1])
+def _lost(lost: Floats, squared: Floats, n: int) -> tuple[Floats, Floats]:
+    """Give the mean loss of so many requests and its standard error, in points."""
+    mean = lost / n
+    error: Floats = np.sqrt(np.maximum(squared / n - mean**2, 0.0) / n) * _POINTS
+    return mean * _POINTS, error
 
 
 def _closer(axis: Axis, around: Candidate, finer: int, sample: Sample) -> Axis:

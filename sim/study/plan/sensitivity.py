@@ -117,13 +117,19 @@ class _Mover:
         self, scene: Scene, goal: Goal, effort: Effort, chosen: Candidate, rivals: Sequence[Candidate]
     ) -> None:
         self._scene, self._effort, self._chosen, self._rivals = scene, effort, chosen, list(rivals)
-        self._means = means_of(scene, goal.signals)
+        self._means = means_of(scene, goal.signals, goal.segments)
         # on other requests the plan loses a little more or less; it is held against what it loses there
         self._nominal = here = self._searcher(scene, goal)
         self._here = here.point(chosen)
         self._seen: dict[tuple[str, float], tuple[Searcher, Mapping[str, Candidate]]] = {}
-        budget = goal.quality_budget
-        self._goal = goal if budget is None else replace(goal, quality_budget=max(budget, self._here.loss))
+        budget, own = goal.quality_budget, here.segment_losses(chosen)
+        self._goal = replace(
+            goal,
+            quality_budget=None if budget is None else max(budget, self._here.loss),
+            segment_budgets=tuple(
+                (name, max(most, loss)) for (name, most), loss in zip(goal.segment_budgets, own, strict=True)
+            ),
+        )
         self._price = self._price_of_a_point(here)
         self._rate = here.rate_per_s
 
@@ -221,7 +227,7 @@ class _Mover:
         return self._seen[key]
 
     def _searcher(self, scene: Scene, goal: Goal) -> Searcher:
-        own = means_of(scene, goal.signals)
+        own = means_of(scene, goal.signals, goal.segments)
         means: Means = replace(own, models=self._means.models, pairs=self._means.pairs)
         sample = draw(scene, means, self._effort.requests, SENSITIVITY_FROM)
         return Searcher(scene, sample, means, goal, self._effort)

@@ -12,16 +12,17 @@ import pytest
 from scenes import FLEET, QUALITY, WORKLOAD
 
 import sim
+from sim.errors import InvalidInput
 from sim.experiment.resolve import Experiment
 from sim.experiment.scene import Scene
 from sim.study.plan.bodies import COST, LOST, TIME, Both, Coin, Ladder, One, Tables
-from sim.study.plan.candidates import Candidate
+from sim.study.plan.candidates import Candidate, pareto
 from sim.study.plan.fronts import Axis, Cells, Condition, Rule
-from sim.study.plan.goal import Effort, Goal
+from sim.study.plan.goal import Effort, Goal, loss_of
 from sim.study.plan.ledger import ledger
 from sim.study.plan.means import means_of
 from sim.study.plan.sample import SEARCH_FROM, Means, Sample, draw
-from sim.study.plan.search import Searcher, pareto
+from sim.study.plan.search import Searcher
 
 REQUESTS = 6_000
 EFFORT = Effort(requests=REQUESTS, levels=10, bounds=3, finer=4, margin=0.0)
@@ -195,6 +196,29 @@ def test_limits_are_kept(scene: Scene, means: Means, sample: Sample) -> None:
     found = [one.point for best in again.everything().best.values() for one in best]
     assert all(again.spend(point.usd) <= capped.spend_cap for point in found)
     assert min(point.loss for point in found) <= min(point.loss for point in points if point.usd <= cheapest * 1.05)
+
+
+def test_each_segment_keeps_to_the_budget_that_it_has(scene: Scene) -> None:
+    """Candidates lose what their patterns lose of each segment, within its budget; the cheapest tells them apart."""
+    goal = Goal(quality_budget=None, segment_budgets=(("paid", 0.0), ("free", 8.0)))
+    means = means_of(scene, ("task",), goal.segments)
+    assert list(means.signals) == ["task", "segment"]
+    searcher = Searcher(scene, draw(scene, means, REQUESTS), means, goal, EFFORT)
+    some = [best[0] for best in searcher.everything().best.values() if best[0].body.kind not in {"ensemble", "split"}]
+    patterns = [one.pattern(f"p{number}", means) for number, one in enumerate(some)]
+    base = Candidate((), One("large"), some[0].point).pattern("frontier", means)
+    truth = ledger(
+        scene, [*patterns, base], "frontier", requests=REQUESTS, first=SEARCH_FROM, level=0.95, segments=goal.segments
+    )
+    for pattern, candidate in zip(patterns, some, strict=True):
+        losses = searcher.segment_losses(candidate)
+        found = truth.estimates(pattern.name)
+        assert losses == pytest.approx([found[loss_of(name)].value for name in goal.segments], rel=1e-9, abs=1e-12)
+        assert all(loss <= budget for loss, (_, budget) in zip(losses, goal.segment_budgets, strict=True))
+    cheapest = min(some, key=lambda one: one.point.usd)
+    assert "segment" in cheapest.signals
+    with pytest.raises(InvalidInput, match="there is no segment 'payed'"):
+        means_of(scene, None, ("payed",))
 
 
 def test_a_front_is_what_nothing_beats(searcher: Searcher) -> None:

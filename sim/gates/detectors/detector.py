@@ -18,6 +18,7 @@ from sim.schema import Spec
 _PRECISION: Final = 1e-4
 _ERRORS: Final = 7
 _NUDGE: Final = 1e-3
+_NOTHING: Final = 1e-9
 
 Side: TypeAlias = Literal["up", "down", "both"]
 """Which way a change must go to be one."""
@@ -144,7 +145,7 @@ def mirrored(scores: Cdf) -> Cdf:
 
 
 def _falling_to_zero(excess: Callable[[float], float]) -> float:
-    """Give the least place, to a part in ten thousand, at which a function that falls is not above 0.
+    """Give the least place, to a part in ten thousand, at which a function that falls is not above 0; 0 if all are.
 
     False position with the Illinois rule (Dowell and Jarratt 1971, BIT 11), and a bisection after each step that has
     not halved the bracket: the function has steps where scores lie on a lattice.
@@ -156,6 +157,8 @@ def _falling_to_zero(excess: Callable[[float], float]) -> float:
         below = excess(high)
     halved = True
     while high - low > _PRECISION * high:
+        if high < _NOTHING:  # alarms are rare enough at any threshold: halving would go on to the least double
+            return 0.0
         width, at = high - low, (low + high) / 2
         if halved and math.isfinite(above) and math.isfinite(below):
             at = min(

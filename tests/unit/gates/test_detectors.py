@@ -190,6 +190,19 @@ def test_runs_are_independent_and_may_start_again() -> None:
             assert both.value()[1] == alone.value()[0]
 
 
+def test_scores_that_hardly_ever_move_get_a_threshold_of_zero_at_once() -> None:
+    """If a bad answer comes every 20,000 epochs, an alarm at each is rare enough, and no search goes on for less than 0."""
+    asked = []
+    law = counts_law(1, 5e-5, 5e-5)
+
+    def counted(z: np.ndarray) -> np.ndarray:
+        asked.append(len(z))
+        return law(z)
+
+    assert Cusum(kind="cusum").threshold(30.0, "up", counted) == 0.0
+    assert len(asked) < 50
+
+
 def test_a_threshold_that_cannot_be_met_is_refused() -> None:
     """A run length of one look or less is an alarm at every look."""
     with pytest.raises(ValueError, match="more than one look"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,13 +19,16 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
-def test_both_engines_give_the_same_in_the_equality_program() -> None:
+def test_both_engines_give_the_same_in_the_equality_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """If the equality program plays 200 scenarios, it finds no difference and says how many it played."""
-    command = [sys.executable, str(BENCHMARKS / "equality.py"), "--scenarios", "200", "--no-experiments"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("200 scenarios, half with tied times, ")
-    assert done.stdout.endswith("600 comparisons: 0 differences\n")
+    equality = importlib.import_module("equality")
+    monkeypatch.setattr(sys, "argv", ["equality.py", "--scenarios", "200", "--no-experiments"])
+    assert equality.main() == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("200 scenarios, half with tied times, ")
+    assert printed.endswith("600 comparisons: 0 differences\n")
 
 
 def test_a_difference_is_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

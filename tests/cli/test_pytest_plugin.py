@@ -12,6 +12,8 @@ import pytest
 from cli.commands import ROOT, TINY, environment
 from programs import printed
 
+pytestmark = pytest.mark.xdist_group("pytest plugin")
+
 TESTS = """\
 import pytest
 

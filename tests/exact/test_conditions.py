@@ -26,7 +26,7 @@ SYSTEMS = systems_of_conditions.SYSTEMS | systems_of_lanes.SYSTEMS | systems_of_
 REPLICATIONS = 40
 LARGEST_T = 4.6
 HALF_WIDTH = float(stats.t.ppf(0.975, REPLICATIONS - 1))
-PLAYED = {"reference": 1000, "compiled": REQUESTS}
+PLAYED = {"reference": 400, "compiled": REQUESTS}
 """Requests per replication."""
 
 on_every_engine = pytest.mark.parametrize(

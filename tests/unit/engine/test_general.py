@@ -6,6 +6,7 @@ import importlib
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import naive
@@ -35,15 +36,21 @@ def columns(log: LegLog) -> list[list[int]]:
     return [getattr(log, name).tolist() for name in LegLog.__slots__ if getattr(log, name) is not None]
 
 
-def test_small_scenarios_give_the_same_on_both_engines() -> None:
+@pytest.fixture
+def equality(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Give the program that compares the engines on random scenarios."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module("conditions_equality")
+
+
+def test_small_scenarios_give_the_same_on_both_engines(equality: ModuleType) -> None:
     """If random scenarios are played whole and in parts, no leg differs in a nanosecond or in its outcome."""
-    assert printed("from conditions_equality import differences; print(differences(range(500))[0])") == "0"
+    assert equality.differences(range(500))[0] == 0
 
 
-def test_large_scenarios_give_the_same_on_both_engines() -> None:
+def test_large_scenarios_give_the_same_on_both_engines(equality: ModuleType) -> None:
     """If random scenarios have thousands of requests, lines of hundreds and stale timers, the engines still agree."""
-    code = "from conditions_equality import LARGE, differences; print(differences(range(LARGE, LARGE + 6))[0])"
-    assert printed(code) == "0"
+    assert equality.differences(range(equality.LARGE, equality.LARGE + 6))[0] == 0
 
 
 def test_the_loop_is_also_plain_python() -> None:

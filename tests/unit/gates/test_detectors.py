@@ -191,7 +191,7 @@ def test_runs_are_independent_and_may_start_again() -> None:
 
 
 def test_scores_that_hardly_ever_move_get_a_threshold_of_zero_at_once() -> None:
-    """If a bad answer comes every 20,000 epochs, an alarm at each is rare enough, and no search goes on for less than 0."""
+    """If a bad answer comes every 20,000 epochs, an alarm at each is rare enough, and no search goes on for less."""
     asked = []
     law = counts_law(1, 5e-5, 5e-5)
 

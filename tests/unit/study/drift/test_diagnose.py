@@ -29,13 +29,16 @@ PLANTED = (
 )
 """What each number jumps to; the second one is permuted, of other sizes and partly in other directions."""
 REPLICATIONS = 4
+WEEKS = "7d"
+"""Length of an epoch: nothing moves within a month, so days would take longer and show no more."""
 
 
 def diagnosed(sizes: Mapping[str, float]) -> Diagnosis:
     """Plant the causes in February, and explain what has changed since January."""
     changes = {PLACES[cause]: {"kind": "jump", "at": "2026-02-01", "to": to} for cause, to in sizes.items()}
     run = {"duration": "1h", "replications": REPLICATIONS, "start": "2026-01-01"}
-    return diagnose(months(run=run, drift={"changes": changes}), (1, 2), workers=1, engine="compiled")
+    ahead = months(run=run, drift={"changes": changes, "epoch": WEEKS})
+    return diagnose(ahead, (1, 2), workers=1, engine="compiled")
 
 
 def planted(sizes: Mapping[str, float]) -> dict[str, list[float]]:
@@ -119,7 +122,7 @@ def test_what_capacity_adds_is_told_apart_from_volume() -> None:
         "workload.arrivals.rate_per_s": {"kind": "jump", "at": "2026-02-01", "times": 1.3},
     }
     workload = {**SMALL["workload"], "arrivals": {"kind": "poisson", "rate_per_s": 0.005}}
-    experiment = months(fleet=fleet, workload=workload, drift={"changes": changes, "months": 2})
+    experiment = months(fleet=fleet, workload=workload, drift={"changes": changes, "months": 2, "epoch": WEEKS})
     found = diagnose(experiment, (1, 2), workers=1, engine="reference")
     (p95,) = [one for one in found.explained if (one.pattern, one.metric) == ("cascade", "latency_p95")]
     (accepted,) = [one for one in found.explained if (one.pattern, one.metric) == ("cascade", "accepted")]

@@ -12,8 +12,6 @@ import pytest
 from cli.commands import ROOT, TINY, environment
 from programs import printed
 
-pytestmark = pytest.mark.xdist_group("pytest plugin")
-
 TESTS = """\
 import pytest
 

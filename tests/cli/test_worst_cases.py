@@ -22,8 +22,6 @@ from cli.commands import TINY, measured
 MOST_TIMES_A_GOOD_FILE = 2.5
 MOST_MB = 300.0
 
-pytestmark = pytest.mark.xdist_group("worst cases")
-
 LAUGHS = ["a: &a [x, x, x, x, x, x, x, x, x]"] + [
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
 ]

@@ -223,7 +223,7 @@ def commit_everything() -> None:
         subprocess.run([git, *who, *arguments], check=True, capture_output=True)
 
 
-_PLAYED = {"run": "20s", "capacity": "4s"}
+_PLAYED = {"run": "20s", "capacity": "4s", "plan": "20s"}
 """How long runs of a verb are made; a search makes many."""
 
 
@@ -236,10 +236,13 @@ def test_commands_run(line: str, folder: Path) -> None:
             write_files(folder, page)
     short = ["--set", f"run.duration={_PLAYED.get(verb, '')}", "--set", "run.warm_up=0s", "--workers", "1"]
     few = ["--replications", "2", "--quiet", "--engine", "reference"]
-    small = [*short, *few] if verb in _PLAYED else ["--requests", "5000", *few] if verb == "plan" else []
+    few += ["--requests", "2000"] if verb == "plan" else []
+    small = [*short, *few] if verb in _PLAYED else []
     if verb == "drift":
-        months = [] if "--diagnose" in arguments else ["--set", "drift.months=1"]
-        small = ["--set", "drift.thin=1000" if months else "drift.thin=20", *months, "--workers", "1", *few]
+        shorter = (
+            ["drift.thin=20", "drift.epoch=7d"] if "--diagnose" in arguments else ["drift.thin=1000", "drift.months=1"]
+        )
+        small = [word for one in shorter for word in ("--set", one)] + ["--workers", "1", *few]
     if verb == "diff":
         commit_everything()
         small = few

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from exact.deviations import SYSTEMS
 from exact.test_conditions import LARGEST_T
-
-pytestmark = pytest.mark.xdist_group("exact replicas")
 
 PAGE = Path(__file__).parents[2] / "docs" / "verification.md"
 

@@ -25,7 +25,6 @@ ERRORS = {"one": 0.3, "twin": 0.2, "split": 0.3, "elsewhere": 0.1}
 STALLS = 0.2
 
 on_every_engine = pytest.mark.parametrize("engine", list(ENGINES))
-pytestmark = pytest.mark.xdist_group("exact faults")
 
 
 def _model(provider: str, **more: Any) -> dict[str, Any]:

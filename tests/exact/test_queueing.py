@@ -23,7 +23,6 @@ LARGEST_T = 4.6
 HALF_WIDTH = float(stats.t.ppf(0.975, REPLICATIONS - 1))
 
 # Simulations are shared between the tests of this module: `pytest -n 2 --dist loadgroup` keeps them on one worker.
-pytestmark = pytest.mark.xdist_group("exact queueing")
 
 
 @cache

@@ -26,8 +26,6 @@ PLAYED = {"reference": 200, "compiled": REQUESTS // 2}
 FEW = {"M/M/1-PS", "batch of 8", "least_loaded of 2"}
 """What the slow engine is tried on: it gives what the fast one does, and other tests demand that to the nanosecond."""
 
-pytestmark = pytest.mark.xdist_group("exact replicas")
-
 
 @cache
 def observed(name: str, engine: str) -> NDArray[np.float64]:

@@ -21,8 +21,6 @@ from scipy import stats
 import sim
 from sim.experiment.simulate import Run
 
-pytestmark = pytest.mark.xdist_group("real input")
-
 DATA: Final = Path(__file__).resolve().parents[3] / "shared" / "data"
 CALLS: Final = DATA / "llmperf_requests.parquet"
 TRACE: Final = DATA / "raw" / "mooncake_conversation_trace.jsonl"

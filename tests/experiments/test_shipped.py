@@ -19,8 +19,6 @@ from sim.experiment.simulate import Run
 from sim.outcome.estimates import Estimate
 from sim.report.sentences import in_words
 
-pytestmark = pytest.mark.xdist_group("shipped experiments")
-
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 DATA = ROOT.parent / "shared" / "data"

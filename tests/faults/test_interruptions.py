@@ -14,7 +14,7 @@ import pytest
 from cli.commands import invoke
 from faults.runs import experiment, problems_in, results_in, run_of, signalled
 
-pytestmark = [pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"), pytest.mark.xdist_group("interruptions")]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 PLAYED = "sim.experiment.finished:Finished.add"
 INTERRUPTED = "tiercast: interrupted: interrupted"

@@ -18,10 +18,7 @@ import sim
 from sim.experiment import store
 from sim.experiment.lock import only_writer
 
-pytestmark = [
-    pytest.mark.skipif(os.name == "nt", reason="signals and forks of POSIX"),
-    pytest.mark.xdist_group("kills"),
-]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and forks of POSIX")
 
 MOMENTS = random.Random(5)  # noqa: S311 - moments to kill at, no secrets
 SHARES = [round(MOMENTS.uniform(0.05, 1.0), 3) for _ in range(10)]

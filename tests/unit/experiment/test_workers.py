@@ -17,8 +17,6 @@ from sim.experiment import effort, workers
 from sim.experiment.scene import Scene
 from sim.experiment.summary import summary_bytes
 
-pytestmark = pytest.mark.xdist_group("workers")
-
 ROOT = Path(__file__).resolve().parents[3]
 EXPERIMENT = ROOT / "experiments" / "support-chat.yaml"
 SHORT = ["run.duration=20s", "run.warm_up=2s", "run.replications=3"]

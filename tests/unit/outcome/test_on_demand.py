@@ -12,8 +12,6 @@ from sim.experiment.simulate import Run
 from sim.outcome.on_demand import complement, flagged_share, late_share, share_of_few
 from sim.outcome.outcomes import ALL, Group
 
-pytestmark = pytest.mark.xdist_group("on demand")
-
 
 def queue(load: float, **run: object) -> Run:
     """Play M/M/1 with a mean service of a second."""

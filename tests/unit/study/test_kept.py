@@ -14,8 +14,6 @@ from sim.study.check import check, files_read
 from sim.study.kept import Question, answered, digests, keep, kept
 from sim.study.verdict import CheckResult
 
-pytestmark = pytest.mark.xdist_group("kept")
-
 PROMISES = """
 thresholds:
   latency{pattern:cascade}: [p(95)<1h, {threshold: 'p(50)<1ms', level: warn}]

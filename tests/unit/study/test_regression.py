@@ -16,8 +16,6 @@ from sim.study.check import check
 from sim.study.regression import judge_change, simultaneous
 from sim.study.verdict import CheckResult, Verdict
 
-pytestmark = pytest.mark.xdist_group("regression")
-
 
 @pytest.mark.parametrize(
     ("better", "low", "high", "expected"),

@@ -14,8 +14,6 @@ from sim.study.check import check
 from sim.study.forecast import forecast
 from sim.study.verdict import Finding, Verdict
 
-pytestmark = pytest.mark.xdist_group("spend limits")
-
 FORECAST: dict[str, Any] = {
     "start": "2027-01",
     "months": 3,

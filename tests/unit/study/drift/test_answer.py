@@ -21,8 +21,6 @@ from sim.study.drift.noticed import onset
 from sim.study.drift.play import Play
 from sim.study.drift.replays import replayed
 
-pytestmark = pytest.mark.xdist_group("drift answer")
-
 GATES = [
     {"name": "judge", "kind": "judge", "sample": "100%", "usd_per_answer": 0.01, "reference": "2w", "find": "10%"},
     {"name": "line", "kind": "escalation", "limit": "90%"},

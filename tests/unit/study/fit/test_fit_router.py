@@ -12,8 +12,6 @@ from sim.study.fit.curve import Curve, arena_score, curve_of
 from sim.study.fit.labelled import Wanted, read_labelled
 from sim.study.fit.router import Prompts, fit_routers, oracle_apgr
 
-pytestmark = pytest.mark.xdist_group("fit router")
-
 DATA = Path(__file__).resolve().parents[4].parent / "shared" / "data"
 WEAK = np.array([1, 1, 1, 0, 0, 0, 0, 1, 0, 1], dtype=np.float64)
 STRONG = np.array([1, 1, 0, 1, 1, 1, 0, 1, 1, 1], dtype=np.float64)

@@ -24,8 +24,6 @@ from sim.study.plan.means import means_of
 from sim.study.plan.sample import SEARCH_FROM, Means, Sample, draw
 from sim.study.plan.search import Searcher
 
-pytestmark = pytest.mark.xdist_group("plan search")
-
 REQUESTS = 6_000
 EFFORT = Effort(requests=REQUESTS, levels=10, bounds=3, finer=4, margin=0.0)
 

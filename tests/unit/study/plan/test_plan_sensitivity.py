@@ -24,8 +24,6 @@ from sim.study.plan.sample import draw
 from sim.study.plan.search import Searcher
 from sim.study.plan.sensitivity import Sensitivity, Tornado, tornado
 
-pytestmark = pytest.mark.xdist_group("plan sensitivity")
-
 EFFORT = Effort(requests=4_000, levels=20, bounds=3, finer=4, margin=0.0)
 GOAL = Goal(quality_budget=2.0)
 

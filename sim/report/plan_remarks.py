@@ -157,9 +157,10 @@ def _as_played(chosen: Option) -> list[str]:
         rare = f"fewer than one in {effect.requests // 3:,} does not, at 95 %"
         return [f"each of the {played} got the answer that its route meant it to get, if late: {rare}."]
     points, half = -100 * float(effect.more[RIGHT]), 100 * float(effect.half[RIGHT])
-    verb = "cost" if points >= 0 else "gain"
-    size = f"{abs(points):.2f} points (give or take {half:.2f})"
-    return [f"calls that are refused, fail or come too late {verb} it {size} of that, as the {played} show."]
+    size, what = f"{abs(points):.2f} points (give or take {half:.2f})", "calls that are refused, fail or come too late"
+    if points >= 0:
+        return [f"{what} cost it {size} of that, as the {played} show."]
+    return [f"{what} are answered by better models: without them it would lose {size} more, as the {played} show."]
 
 
 def _worth(found: RouterPlan) -> list[str]:
@@ -210,7 +211,8 @@ def _drift(found: RouterPlan) -> list[str]:
         lines.append(
             f"under base drift the spend cap is exceeded {_within(base.overspends)}, with as many requests as now."
         )
-    saving = f"the saving goes from {100 * start.saving:.3g} to {100 * middle.saving:.3g} %"
+    before, then = (f"{100 * month.saving:.3g}" for month in (start, middle))
+    saving = f"the saving stays {before} %" if before == then else f"the saving goes from {before} to {then} %"
     costs = f"1,000 requests cost {usd(middle.usd)} after six months instead of {usd(start.usd)}"
     lines += _full(found, base)
     if round(100 * (middle.escalated - start.escalated)):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from sim.columns import Floats
 from sim.routing.patterns import AnyPattern, Pattern
+from sim.study.plan.bodies import Ladder, One
 
 if TYPE_CHECKING:
     from sim.study.plan.bodies import Body
@@ -86,7 +87,29 @@ class Candidate:
 
     def pattern(self, name: str, means: Means) -> Pattern:
         """Give the pattern, ready to run."""
-        return _READER.validate_python({"name": name, **self.settings(means)})
+        return pattern_of({"name": name, **self.settings(means)})
+
+    def swapped(self, old: str, new: str) -> Candidate:
+        """Give the same with one model in the place of another."""
+
+        def of(names: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(new if name == old else name for name in names)
+
+        body = self.body
+        if isinstance(body, One):
+            other: Body = replace(body, model=of((body.model,))[0])
+        elif isinstance(body, Ladder):
+            other = replace(body, ladder=of(body.ladder))
+        else:
+            first, second = of(body.pair)
+            other = replace(body, pair=(first, second))
+        rules = tuple(replace(rule, to=of((rule.to,))[0]) for rule in self.rules)
+        return replace(self, rules=rules, body=other)
+
+
+def pattern_of(settings: Mapping[str, Any]) -> Pattern:
+    """Read a pattern as YAML says it."""
+    return _READER.validate_python(dict(settings))
 
 
 def pareto(candidates: Sequence[Candidate]) -> list[Candidate]:

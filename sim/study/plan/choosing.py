@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sim.study.plan.goal import LOSS, P95, PER_1K, Goal
@@ -31,17 +32,22 @@ def objective(goal: Goal, option: Option) -> float:
 def of_front(found: Found, best: Sequence[Named], goal: Goal, means: Means) -> list[Named]:
     """Give the cheapest candidates at other losses, so that the price of quality shows.
 
-    If nothing keeps to the limits, the one that loses least is among them: what can be had at most.
+    A twin that was taken in the best of a kind stands in them too. If nothing keeps to the limits, the one that loses
+    least is among them: what can be had at most.
     """
     budget = goal.quality_budget or 1.0
     taken = {(one.candidate.rules, one.candidate.body) for one in best if one.candidate is not None}
+    swapped = [one.swap for one in best if one.swap is not None]
     some = list[Named]()
 
     def take(candidate: Candidate, name: str) -> None:
         key = (candidate.rules, candidate.body)
         if key not in taken and candidate.kind != "single":
             taken.add(key)
-            some.append(named(candidate, means, name))
+            one = named(candidate, means, name)
+            swaps = [swap for swap in swapped if swap[0] in candidate.models]
+            pattern = candidate.swapped(*swaps[0]).pattern(name, means) if swaps else one.pattern
+            some.append(replace(one, pattern=pattern))
 
     if not best and found.front:
         take(min(found.front, key=lambda one: one.point.loss), LEAST_LOSS)

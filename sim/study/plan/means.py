@@ -54,6 +54,7 @@ def means_of(scene: Scene, wanted: Sequence[str] | None, segments: Sequence[str]
         checks=tuple(checks) or (None,),
         reward=rewards[0] if rewards else None,
         words=tuple(word for word in ("refusal", "hedging") if _is_said(scene, word)),
+        twins=_all_twins(scene, models),
         pairs=tuple(itertools.combinations(models, 2)),
     )
 
@@ -117,6 +118,14 @@ def _models(scene: Scene) -> tuple[str, ...]:
         ]
         by_cost = [*better[: MOST_MODELS - 1], *(name for name in better[MOST_MODELS - 1 :] if name == frontier)]
     return tuple(by_cost)
+
+
+def _all_twins(scene: Scene, models: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Give the twins of each model that are not among them, of models that have any."""
+    quality = scene.answers(scene.requests(0, 1)).quality
+    others = [name for name in scene.spec.fleet if name not in models]
+    found = {model: tuple(name for name in others if _twins(scene, quality, name, model)) for model in models}
+    return {model: twins for model, twins in found.items() if twins}
 
 
 def _twins(scene: Scene, quality: QualityModel, one: str, other: str) -> bool:

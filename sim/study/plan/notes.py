@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from sim.study.plan.search import Found
 
 
-def notes(scene: Scene, means: Means, sample: Sample, searched: Found, *, may_refuse: bool) -> Iterator[str]:
-    """Yield what was left out and what was taken for granted; `may_refuse` says whether calls may be refused."""
+def notes(
+    scene: Scene, means: Means, sample: Sample, searched: Found, *, may_refuse: bool, plays: bool
+) -> Iterator[str]:
+    """Yield what was left out and what was taken for granted.
+
+    `may_refuse` says whether calls may be refused, `plays` whether a shortlist was played.
+    """
     for kind in searched.idle:
         yield f"of the kind {kind} none is told: its rules change less than 0.1 % of cost and times"
     if means.checks == (None,):
@@ -24,8 +29,13 @@ def notes(scene: Scene, means: Means, sample: Sample, searched: Found, *, may_re
     if means.reward is None:
         yield "no ensemble of the experiment describes a reward model; none was looked at"
     if len(means.models) < len(scene.spec.fleet):
-        left = [name for name in scene.spec.fleet if name not in means.models]
-        yield f"left out, since others answer alike or better for less: {', '.join(left)}"
+        twins = [name for names in means.twins.values() for name in names]
+        left = [name for name in scene.spec.fleet if name not in (*means.models, *twins)]
+        if left:
+            yield f"left out, since others answer as well for less: {', '.join(left)}"
+        for model, others in means.twins.items():
+            how = "played in its place, and taken where that is better" if plays else "left out"
+            yield f"{', '.join(others)}: no different from {model} but for queues and callers; {how}"
     if len(sample.answers.requests) >= MOST_OF_ONE:
         yield f"the search looks at the first {MOST_OF_ONE:,} requests of each replication"
     if may_refuse:

@@ -35,12 +35,16 @@ UNANSWERED: Final = "failure.rate"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A pattern with its name and kind, and the candidate it was made of (None: the experiment has it so)."""
+    """A pattern with its name and kind, and the candidate it was made of (None: the experiment has it so).
+
+    `swap` says which of the candidate's models a twin stands for, if one does.
+    """
 
     name: str
     kind: str
     pattern: Pattern
     candidate: Candidate | None = None
+    swap: tuple[str, str] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:

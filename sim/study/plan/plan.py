@@ -12,7 +12,7 @@ from sim.experiment.scene import Scene
 from sim.routing.thresholds import confidence_at_share
 from sim.study.plan.answer import Beyond, RouterPlan, Threshold, Yardstick, serves
 from sim.study.plan.bodies import Ladder
-from sim.study.plan.candidates import KINDS, Candidate
+from sim.study.plan.candidates import KINDS, Candidate, pattern_of
 from sim.study.plan.choosing import FRONT, alike, at_hand, nearest, of_front, ranked, undominated
 from sim.study.plan.effects import COST, NO_EFFECT, RIGHT, Effect, effects_of
 from sim.study.plan.goal import LOSS, P95, PER_1K, Effort, Goal
@@ -142,27 +142,41 @@ class _Planning:
     def _shortlisted(self, found: Found) -> list[Named]:
         """Give the best of each kind: by the search alone, or among some of each kind as played."""
         if not self._must_play:
-            return [self._call(found.best[kind][0]) for kind in KINDS if found.best.get(kind)]
+            tops = [found.best[kind][0] for kind in KINDS if found.best.get(kind)]
+            return [self._call(named(candidate, self.means)) for candidate in tops]
         some = [
             named(candidate, self.means, f"s{number}-{kind.replace(' + ', '-')}")
             for kind in KINDS
             for number, candidate in enumerate(found.best.get(kind, [])[:_PER_KIND])
         ]
+        some += self._with_twins(found)
         if len(some) <= 1:  # nothing to choose from
-            return [self._call(one.candidate) for one in some if one.candidate is not None]
+            return [self._call(one) for one in some]
         scene = scene_of(self.short, some, max(self.replications // 2, 2))
         run = played(self.experiment, scene, self.effort, SHORTLIST_FROM)
         effects = effects_of(self.short, run.outcomes, [one.pattern for one in some], self.level, SHORTLIST_FROM)
         options = confirmed(some, run, None, self.goal.others, self.level)
-        best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
-        for one in options:
+        best: dict[str, tuple[tuple[bool, float], Named]] = {}
+        for one, option in zip(some, options, strict=True):
             if one.candidate is None:
                 continue
             candidate = _as_played(one.candidate, effects.get(one.name, NO_EFFECT))
-            order = self._order(one, candidate)
+            order = self._order(option, candidate)
             if one.kind not in best or order < best[one.kind][0]:
-                best[one.kind] = (order, candidate)
+                best[one.kind] = (order, replace(one, candidate=candidate))
         return [self._call(best[kind][1]) for kind in KINDS if kind in best]
+
+    def _with_twins(self, found: Found) -> list[Named]:
+        """Give the best of each kind again with each twin of one of its models: only a play tells them apart."""
+        some = list[Named]()
+        for kind in KINDS:
+            for candidate in found.best.get(kind, [])[:1]:
+                swaps = [(model, twin) for model in candidate.models for twin in self.means.twins.get(model, ())]
+                for number, (model, twin) in enumerate(swaps):
+                    name = f"t{number}-{kind.replace(' + ', '-')}"
+                    pattern = candidate.swapped(model, twin).pattern(name, self.means)
+                    some.append(Named(name, candidate.kind, pattern, candidate, (model, twin)))
+        return some
 
     def _order(self, option: Option, candidate: Candidate) -> tuple[bool, float]:
         """Give what orders a shortlist: whether it breaks a limit as played, and the objective."""
@@ -172,10 +186,11 @@ class _Planning:
         first = {"cost": point.usd, "latency": option.value(P95), "quality": point.loss}[self.goal.minimise]
         return fails or over, first
 
-    def _call(self, candidate: Candidate) -> Named:
-        """Name a candidate; one model alone may be a baseline already."""
-        known = self.scene.line_up.direct.get(candidate.body.models[0]) if candidate.kind == "single" else None
-        return named(candidate, self.means, known or "")
+    def _call(self, one: Named) -> Named:
+        """Name one of a shortlist after its kind; one model alone may be a baseline already."""
+        known = self.scene.line_up.direct.get(one.pattern.all_models()[0]) if one.kind == "single" else None
+        name = known or f"best-{one.kind.replace(' + ', '-')}"
+        return replace(one, name=name, pattern=one.pattern.model_copy(update={"name": name}))
 
     # ---- confirmation
 
@@ -202,7 +217,8 @@ class _Planning:
         return confirmed(options, run, fresh, self.goal.conditions, self.level), fresh
 
     def _notes(self, sample: Sample, searcher: Searcher) -> Iterator[str]:
-        yield from notes(self.scene, self.means, sample, searcher.found, may_refuse=self._refusable(self.written))
+        may_refuse, found = self._refusable(self.written), searcher.found
+        yield from notes(self.scene, self.means, sample, found, may_refuse=may_refuse, plays=self._must_play)
         yield from notes_on_spans(self.scene, self.drawn, self.short)
 
     # ---- answer
@@ -295,7 +311,7 @@ class _Planning:
                 confidence_at_share(sample.answers, model, auroc, share),
                 auroc is None and table is not None and table.models[model].confidence is not None,
             )
-            for model, share in zip(body.ladder, body.shares, strict=False)
+            for model, share in zip(chosen.settings["ladder"], body.shares, strict=False)
         ]
 
     def _ceilings(self, chosen: Named, rate_per_s: float) -> list[Ceiling]:
@@ -352,9 +368,10 @@ class _Planning:
         return [one for one in self.written if one.kind == "single"]
 
     def _named(self, option: Option) -> Named:
+        """Give an option as it was before it was confirmed."""
         if option.candidate is None:
             return next(one for one in self.written if one.name == option.name)
-        return named(option.candidate, self.means, option.name)
+        return Named(option.name, option.kind, pattern_of(option.settings), option.candidate)
 
     def _fresh_seeds(self, chosen: Option | None, fresh: Ledger) -> FreshSeeds | None:
         """Say how each of the fresh seeds by itself keeps to the budget; None for fewer than two."""

@@ -6,7 +6,7 @@ quality of a pattern are exactly those that a run gives; times are those of an i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -97,7 +97,8 @@ class Sample:
 class Means:
     """What patterns may be made of: models by rising cost, signals, checks of first answers, a reward model.
 
-    `words` are what some answers say: ``refusal``, ``hedging``.
+    `words` are what some answers say: ``refusal``, ``hedging``. `twins` are, by model, those that answer alike at the
+    same price and speed, and differ by their queues and callers alone.
     """
 
     models: tuple[str, ...]
@@ -106,6 +107,7 @@ class Means:
     reward: RewardModel | None
     pairs: tuple[tuple[str, str], ...]
     words: tuple[str, ...] = ()
+    twins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def aurocs(self) -> tuple[float | None, ...]:

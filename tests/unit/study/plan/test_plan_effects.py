@@ -12,10 +12,11 @@ from sim.experiment.scene import Scene
 from sim.outcome.estimates import Estimate
 from sim.routing.confidence import Episode
 from sim.routing.quality import Confidence
-from sim.study.plan.bodies import One
+from sim.study.plan.bodies import Both, Coin, Ladder, One
 from sim.study.plan.candidates import Candidate, Point
 from sim.study.plan.choosing import at_hand
 from sim.study.plan.effects import RIGHT, as_if_answered, effects_of, summed
+from sim.study.plan.fronts import Condition, Rule
 from sim.study.plan.goal import Effort, Goal
 from sim.study.plan.ledger import ledger
 from sim.study.plan.options import Option, played, written_ones
@@ -164,3 +165,17 @@ def test_a_pattern_of_the_file_is_taken_where_it_is_better() -> None:
     assert at_hand(Goal(), [chosen, fails, near, own], chosen) is own
     assert at_hand(Goal(), [chosen, fails, near], chosen) is None
     assert at_hand(Goal(), [fails, near], None) is near
+
+
+def test_a_twin_takes_the_place_of_a_model() -> None:
+    """If a model is swapped for its twin, it is in rules, ladders, pairs and alone, and what the sample says stays."""
+    point, rule = Point(1.0, 0.0, 0.0, 0.0, 0.0, 0.0), Rule(Condition("task", ("code",)), "large")
+    for body, models in (
+        (One("large"), ("twin",)),
+        (Ladder(("small", "large"), (0.2,), worded=False, check=0), ("twin", "small")),
+        (Both(("small", "large"), 0.2), ("twin", "small")),
+        (Coin(("small", "large"), 0.2), ("twin", "small")),
+    ):
+        found = Candidate((rule,), body, point).swapped("large", "twin")
+        assert found.models == models
+        assert found.point is point

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sim.study.plan.options import Option
 
 _FASTER = 0.9
+_NO_CHANCE = 1e-6
 _OVERRUN = 0.1
 
 
@@ -138,6 +139,11 @@ def _certainty(found: RouterPlan) -> list[str]:
         return []
     if fresh is None or found.chosen.name == found.baseline:
         return _as_played(found.chosen)
+    if fresh.give_or_take < _NO_CHANCE:
+        same = (
+            f"the loss is {points_of(found.chosen.value('quality.loss'))} points on each of {fresh.seeds} fresh seeds"
+        )
+        return [f"{same}: the rows of the outcome table are the same each time.", *_as_played(found.chosen)]
     seeds = f"{fresh.seeds} fresh seeds of {found.fresh_requests // fresh.seeds:,} requests"
     text = f"the loss is {interval(found.chosen.estimates['quality.loss'])} points over {seeds}"
     alone = (

@@ -92,7 +92,7 @@ def _cascade(settings: dict[str, Any]) -> str:
     ladder, when = settings["ladder"], settings["escalate_when"]
     rules = when if isinstance(when, list) else [when] * (len(ladder) - 1)
     steps = [
-        f"ask {model} {'next' if rung else 'first'} and go on to {ladder[rung + 1]} {_when(rules[rung])}"
+        f"{f'go on from {model}' if rung else f'ask {model} first and go on'} to {ladder[rung + 1]} {_when(rules[rung])}"
         for rung, model in enumerate(ladder[:-1])
     ]
     text = ", then ".join(steps)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sim.experiment.scene import Scene
+    from sim.routing.patterns import Pattern
     from sim.routing.quality import QualityModel
     from sim.routing.signals import Signal
 
@@ -35,7 +36,7 @@ def means_of(scene: Scene, wanted: Sequence[str] | None, segments: Sequence[str]
 
     Models stand by rising cost of a call; of twins that differ by their queues alone one is kept, and of more than six
     those are left out that cost more and are right less often than another one. Checks are those of the experiment's
-    cascades (each once), the reward model that of its first ensemble.
+    cascades (each once, oracles left out), the reward model that of its first ensemble.
     """
     patterns = scene.spec.patterns
     declared = {**scene.spec.signals, **{name: one for pattern in patterns for name, one in pattern.signals.items()}}
@@ -44,7 +45,7 @@ def means_of(scene: Scene, wanted: Sequence[str] | None, segments: Sequence[str]
     names += [SEGMENT] if segments else []
     _known(declared, names)
     _are_segments(scene, segments)
-    verifies = [pattern.verify for pattern in patterns if isinstance(pattern, Cascade)]
+    verifies = [pattern.verify for pattern in patterns if isinstance(pattern, Cascade) and not asks_an_oracle(pattern)]
     checks = [one for k, one in enumerate(verifies) if one not in verifies[:k]]
     rewards = [pattern.reward_model for pattern in patterns if isinstance(pattern, Ensemble)]
     models = _models(scene)
@@ -57,6 +58,12 @@ def means_of(scene: Scene, wanted: Sequence[str] | None, segments: Sequence[str]
         twins=_all_twins(scene, models),
         pairs=tuple(itertools.combinations(models, 2)),
     )
+
+
+def asks_an_oracle(pattern: Pattern) -> bool:
+    """Say whether a cascade checks answers by what is never wrong: a bound to compare with, and nothing to build."""
+    verify = pattern.verify if isinstance(pattern, Cascade) else None
+    return verify is not None and verify.auroc == 1.0
 
 
 def _is_said(scene: Scene, word: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sim.fleet.capacity import batching_of, queue_of, queues_by_segment
+from sim.study.plan.means import asks_an_oracle
 from sim.study.plan.sample import MOST_OF_ONE, Means, Sample
 from sim.study.plan.spans import requests_of
 
@@ -24,6 +25,9 @@ def notes(
     """
     for kind in searched.idle:
         yield f"of the kind {kind} none is told: its rules change less than 0.1 % of cost and times"
+    oracles = [pattern.name for pattern in scene.spec.patterns if asks_an_oracle(pattern)]
+    if oracles:
+        yield f"a check that is never wrong (AUROC 1) is a bound and no plan: {', '.join(oracles)}"
     if means.checks == (None,):
         yield "no cascade of the experiment says what checking a first answer takes; here it is free and instant"
     if means.reward is None:

@@ -19,7 +19,7 @@ from sim.study.plan.goal import LOSS, P95, PER_1K, Effort, Goal
 from sim.study.plan.horizon import REQUESTS as MOST_AHEAD
 from sim.study.plan.horizon import Ahead, Now, look_ahead
 from sim.study.plan.ledger import FreshSeeds, Ledger, ledger
-from sim.study.plan.means import means_of
+from sim.study.plan.means import asks_an_oracle, means_of
 from sim.study.plan.notes import notes, notes_on_spans, shows_in_play
 from sim.study.plan.options import (
     SHORTLIST_FROM,
@@ -109,13 +109,14 @@ class _Planning:
             margin += self.effort.margin
         # 4. say what it means
         chosen = next((one for one in order if one.judgement.standing is Standing.MEETS), None)
-        usable = [one for one in options if one.candidate is None and self._has_room(one, searcher.rate_per_s)]
+        usable = [one for one in options if one.candidate is None and self._is_usable(one, searcher.rate_per_s)]
         chosen = at_hand(self.goal, usable, chosen) or chosen
         return self._answer(sample, searcher, options, fresh, chosen=chosen, attempts=attempt)
 
-    def _has_room(self, option: Option, rate_per_s: float) -> bool:
-        """Say whether a pattern as it is written leaves servers as much air as those that the search looks for."""
-        return not self._short(self._named(option), rate_per_s)
+    def _is_usable(self, option: Option, rate_per_s: float) -> bool:
+        """Say whether a written pattern leaves servers as much air as those that are searched, and asks no oracle."""
+        one = self._named(option)
+        return not asks_an_oracle(one.pattern) and not self._short(one, rate_per_s)
 
     def _loses_too_much(self, option: Option) -> bool:
         """Say whether fresh requests do not find an option within the budget for sure: a larger margin may help."""

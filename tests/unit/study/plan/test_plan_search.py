@@ -105,13 +105,24 @@ def test_means_are_those_of_the_experiment(means: Means) -> None:
     assert means.reward is not None
 
 
+def test_no_plan_is_made_of_an_oracle() -> None:
+    """If a cascade's check is never wrong, it is left out of what plans are made of."""
+    ladder = {"kind": "cascade", "ladder": ["small", "large"], "escalate_when": {"confidence_below": 0.5}}
+    own = [{"name": f"c{auroc}", **ladder, "verify": {"auroc": auroc}} for auroc in (0.8, 1.0)]
+    one = experiment(patterns=own)
+    found = means_of(Scene(one.spec, one.line_up, one.inputs()), None)
+    assert [check.auroc for check in found.checks if check is not None] == [0.8]
+
+
 def test_of_twins_one_is_kept() -> None:
     """If two models differ by their queues alone, a plan is made of one of them: the frontier, where it is one."""
     queued = {**FLEET["large"], "capacity": {"concurrency": 9}}
     acceptance = {task: {**by, "queued": by["large"]} for task, by in QUALITY["acceptance"].items()}
     one = experiment(fleet={**FLEET, "queued": queued}, quality={**QUALITY, "acceptance": acceptance})
     scene = Scene(one.spec, one.line_up, one.inputs())
-    assert means_of(scene, None).models == ("small", "middle", scene.line_up.frontier)
+    found = means_of(scene, None)
+    assert found.models == ("small", "middle", scene.line_up.frontier)
+    assert set(found.twins[scene.line_up.frontier]) == {"large", "queued"} - {scene.line_up.frontier}
 
 
 def test_sums_are_what_the_patterns_themselves_give(searcher: Searcher, scene: Scene, means: Means) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from sim.report.grids import ABSENT
@@ -92,8 +93,8 @@ def _cascade(settings: dict[str, Any]) -> str:
     ladder, when = settings["ladder"], settings["escalate_when"]
     rules = when if isinstance(when, list) else [when] * (len(ladder) - 1)
     steps = [
-        f"{f'go on from {model}' if rung else f'ask {model} first and go on'} to {ladder[rung + 1]} {_when(rules[rung])}"
-        for rung, model in enumerate(ladder[:-1])
+        f"{f'go on from {model}' if rung else f'ask {model} first and go on'} to {high} {_when(rules[rung])}"
+        for rung, (model, high) in enumerate(itertools.pairwise(ladder))
     ]
     text = ", then ".join(steps)
     return f"{text[0].upper()}{text[1:]}"

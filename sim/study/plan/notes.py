@@ -25,6 +25,19 @@ def notes(
     """
     for kind in searched.idle:
         yield f"of the kind {kind} none is told: its rules change less than 0.1 % of cost and times"
+    yield from _on_means(scene, means, plays=plays)
+    if len(sample.answers.requests) >= MOST_OF_ONE:
+        yield f"the search looks at the first {MOST_OF_ONE:,} requests of each replication"
+    if may_refuse:
+        yield (
+            "calls may wait, be refused or fail here: search and fresh requests take them for answered at the first "
+            "try, and what the replications that were played cost and lose beside that is added"
+        )
+    if scene.spec.drift is not None:
+        yield "the plan is of the traffic and the models at the start: what `drift` of the file brings, it does not see"
+
+
+def _on_means(scene: Scene, means: Means, *, plays: bool) -> Iterator[str]:
     oracles = [pattern.name for pattern in scene.spec.patterns if asks_an_oracle(pattern)]
     if oracles:
         yield f"a check that is never wrong (AUROC 1) is a bound and no plan: {', '.join(oracles)}"
@@ -40,15 +53,6 @@ def notes(
         for model, others in means.twins.items():
             how = "played in its place, and taken where that is better" if plays else "left out"
             yield f"{', '.join(others)}: no different from {model} but for queues and callers; {how}"
-    if len(sample.answers.requests) >= MOST_OF_ONE:
-        yield f"the search looks at the first {MOST_OF_ONE:,} requests of each replication"
-    if may_refuse:
-        yield (
-            "calls may wait, be refused or fail here: search and fresh requests take them for answered at the first "
-            "try, and what the replications that were played cost and lose beside that is added"
-        )
-    if scene.spec.drift is not None:
-        yield "the plan is of the traffic and the models at the start: what `drift` of the file brings, it does not see"
 
 
 def notes_on_spans(scene: Scene, drawn: Scene, short: Scene) -> Iterator[str]:

@@ -16,7 +16,7 @@ from sim.experiment.summary import json_bytes
 from sim.report.diff import SIGNS, edited, folded, in_marker
 from sim.report.escapes import escaped
 from sim.report.forecast import levels_as_names
-from sim.report.forecast_words import money, usd_cell
+from sim.report.forecast_words import chance, money, usd_cell
 from sim.report.grids import ABSENT, Grid, Row
 from sim.report.layout import fitted, tidy
 from sim.report.naming import named
@@ -67,9 +67,17 @@ def spend_in_words(found: SpendDifference) -> Iterator[str]:
         elif pattern.state is not State.SAME and before is not None and after is not None:
             share = f", {100 * change.mean / before.mean:+.1f} %" if before.mean else ""
             moved = f"{_signed(change.mean / months)} a month in the mean"
-            yield f"{pattern.name}: {moved} ({money(before.mean / months)} -> {money(after.mean / months)}{share})."
+            told = f"{pattern.name}: {moved} ({money(before.mean / months)} -> {money(after.mean / months)}{share})"
+            yield f"{told}; {_direction(pattern.total.dearer or 0.0, found.draws)}."
     if same := [pattern.name for pattern in found.patterns if pattern.state is State.SAME]:
         yield f"What it was: {', '.join(same)}."
+
+
+def _direction(dearer: float, draws: int) -> str:
+    """Say in which share of the futures all months together cost more, or less, whichever is the larger."""
+    more = dearer >= 0.5  # noqa: PLR2004 - the larger share
+    share = chance(dearer if more else 1 - dearer, draws)
+    return f"it costs {'more' if more else 'less'} in {share} of the futures".replace("> ", "more than ")
 
 
 def _parts(one: SpendChange) -> tuple[Any, Any, Any]:
@@ -86,8 +94,8 @@ def _grids(found: SpendDifference) -> Iterator[Grid]:
         Row((f"{SIGNS[pattern.state]} {pattern.name}",), _row(pattern.total, found.level)) for pattern in found.patterns
     ]
     told = f"median [{100 * found.level:g} % prediction]"
-    title = f"Spend of {plural(len(months), 'month')}, USD: means, and the change as {told}"
-    yield Grid(title, ("pattern",), ("before", "after", "change, mean", "change"), rows)
+    title = f"Spend of {plural(len(months), 'month')}, USD: {told}"
+    yield Grid(title, ("pattern",), ("before", "after", "change", "change,\nmean"), rows)
     changed = [pattern for pattern in found.patterns if pattern.state is State.CHANGED]
     if changed:
         by_month = [
@@ -97,9 +105,9 @@ def _grids(found: SpendDifference) -> Iterator[Grid]:
 
 
 def _row(one: SpendChange, level: float) -> tuple[Written, ...]:
-    sides = [Written(ABSENT) if side is None else Written(money(side.mean)) for side in (one.before, one.after)]
+    sides = [Written(ABSENT) if side is None else usd_cell(side, level) for side in (one.before, one.after)]
     mean = ABSENT if one.change is None or not one.change.mean else _signed(one.change.mean)
-    return (*sides, Written(mean), _change(one, level))
+    return (*sides, _change(one, level), Written(mean))
 
 
 def _change(one: SpendChange, level: float) -> Written:

@@ -156,11 +156,13 @@ def test_spend_is_compared_in_the_same_futures() -> None:
     assert cheap["total"]["after"]["mean"] == pytest.approx(2 * cheap["total"]["before"]["mean"])
     assert cheap["total"]["change"]["intervals"]["p80"] == pytest.approx(cheap["total"]["before"]["intervals"]["p80"])
     assert told["frontier-only"]["state"] == "same"
+    assert (cheap["total"]["dearer"], told["frontier-only"]["total"]["dearer"]) == (1.0, 0.0)
     assert list(told["cascade"]["months"]) == ["2027-01", "2027-02", "2027-03"]
     answer = invoke("diff", "spend.yaml", *twice, "--forecast", "-o", "d.csv", "-o", "d.md")
     assert answer.code == 0, answer.err
     assert "~ fleet.small.price.input_mtok: 0.25 -> 0.5" in answer.out
     assert "What it was: frontier-only." in answer.out
+    assert "; it costs more in more than 94 % of the futures." in " ".join(answer.out.split())
     rows = list(csv.DictReader(Path("d.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 3 * 4
     assert Path("d.md").read_text(encoding="utf-8").startswith("<!-- tiercast diff --forecast: tiny -->\n")

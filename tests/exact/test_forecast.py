@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 
 import sim
 from sim.experiment.resolve import from_mapping
-from sim.study.forecast import forecast
-from sim.study.spend.answers import SpendForecast
+from sim.study.forecast import forecast, spend_draws
+from sim.study.spend.answers import SpendForecast, ranged
 from sim.study.spend.costs import spending
 from sim.study.spend.futures import Futures
 from sim.study.spend.purchases import play
@@ -77,7 +78,7 @@ def _expected(known: sim.Experiment) -> list[float]:
 
 def test_mean_and_deviation_are_those_of_a_compound_poisson_sum() -> None:
     """With N requests expected, spend has mean N E[c] and variance N E[c^2]; real simulations of the time agree."""
-    known = experiment(run={"duration": "4m", "replications": 150})
+    known = experiment(run={"duration": "2m", "replications": 150})
     basis = play(known, "reference")
     assert known.spec.forecast is not None
     futures = Futures(known.spec.forecast, basis, known.spec.seed, ())
@@ -88,10 +89,10 @@ def test_mean_and_deviation_are_those_of_a_compound_poisson_sum() -> None:
     assert spent.total[0, 0] == pytest.approx(requests * (0.75 * short + 0.25 * long), rel=1e-12)
     assert spent.variance[0, 0] == pytest.approx(requests * (0.75 * short**2 + 0.25 * long**2), rel=1e-9)
     price = np.array([2.5e-6, 10e-6])
-    simulated = bought.meters[:, :, 1, :, :].sum(axis=(1, 2))[:, [1, 4]] @ price  # USD of each four minutes
-    share = 240 / (29 * 86_400)
+    simulated = bought.meters[:, :, 1, :, :].sum(axis=(1, 2))[:, [1, 4]] @ price  # USD of each two minutes
+    share = 120 / (29 * 86_400)
     mean, variance = spent.total[0, 0] * share, spent.variance[0, 0] * share
-    excess = (0.75 * short**4 + 0.25 * long**4) / (0.75 * short**2 + 0.25 * long**2) ** 2 / 120  # kurtosis of the sum
+    excess = (0.75 * short**4 + 0.25 * long**4) / (0.75 * short**2 + 0.25 * long**2) ** 2 / 60  # kurtosis of the sum
     assert abs(simulated.mean() - mean) <= LIMIT * np.sqrt(variance / 150)
     assert abs(simulated.var(ddof=1) - variance) <= LIMIT * variance * np.sqrt(2 / 149 + excess / 150)
 
@@ -101,13 +102,13 @@ def test_a_future_of_the_same_law_lies_in_the_interval_as_often_as_it_says() -> 
     drift = {"hard_tasks": ["long"], "hard_logit_per_month": {"p10": 0.0, "p90": 0.3}}
     traffic = {"growth_per_month": {"p10": "-2%", "p90": "8%"}, "day_to_day": "10%"}
     known = experiment(forecast={"start": "2028-02", "months": 4, "draws": 2000, "drift": drift, "traffic": traffic})
-    found = forecast(known, "reference")
+    found = ranged(spend_draws(known, "reference").spend["frontier-only"].sum(axis=1), 0.8)
     basis, asked = play(known, "reference"), known.spec.forecast
     assert asked is not None
     truth = Futures(asked, basis, 99)
     spent = spending(truth, basis.bought["frontier-only"], [known.spec.fleet[name] for name in basis.models])
     real = (spent.total + np.sqrt(spent.variance) * truth.luck())[:400].sum(axis=1)
-    for level, (low, high) in found.patterns["frontier-only"].total.intervals.items():
+    for level, (low, high) in found.intervals.items():
         covered = np.mean((real >= low) & (real <= high))
         assert abs(covered - level) <= LIMIT * np.sqrt(level * (1 - level) * (1 / 400 + 1 / 2000))
 
@@ -138,3 +139,64 @@ def test_engines_forecast_the_same() -> None:
     """What is bought is the same to the integer, so is everything that follows from it."""
     known = experiment(run={"duration": "3m", "replications": 3})
     assert forecast(known, "reference") == forecast(known, "compiled")
+
+
+def test_growth_weekdays_mix_tokens_and_escalations_are_those_of_a_walk_through_the_days() -> None:
+    """Day by day in plain Python: traffic at each noon, mix, tokens and escalations at the middle of each month."""
+    traffic = {
+        "growth_per_month": "3%",
+        "weekday": [1.2, 1.1, 1.0, 1.0, 0.9, 0.8, 0.7],
+        "holidays": {"2028-03-08": 0.25},
+        "season": [1, 1.1, 0.9, 1, 1, 1, 1, 1, 1, 1, 1, 1],
+    }
+    drift = {
+        "hard_tasks": ["long"],
+        "hard_logit_per_month": 0.3,
+        "input_tokens_per_month": "5%",
+        "output_tokens_per_month": "-4%",
+        "escalation_logit_per_month": 0.2,
+    }
+    asked = {"start": "2028-02", "months": 2, "draws": 50, "traffic": traffic, "drift": drift}
+    ladder = {"name": "cascade", "kind": "cascade", "ladder": ["small", "large"]}
+    pattern = {**ladder, "verify": {"time": "60ms"}, "escalate_when": {"confidence_below": 0.8}}
+    known = experiment(forecast=asked, patterns=[pattern], run={"requests": 400, "replications": 1})
+    basis = play(known, "reference")
+    assert known.spec.forecast is not None
+    fleet = [known.spec.fleet[name] for name in basis.models]
+    spent = spending(Futures(known.spec.forecast, basis, known.spec.seed, ()), basis.bought["cascade"], fleet)
+    seen = basis.bought["cascade"].count[0].reshape(2, 2).tolist()  # by task (short, long): kept, escalated
+    for month, days in enumerate((29, 31)):
+        first = 29 * month
+        requests, middle = 0.0, (first + days / 2) / (365.2425 / 12)
+        for day in range(days):
+            weight = traffic["weekday"][(1 + first + day) % 7] * 7 / 6.7 * (1.1, 0.9)[month]  # 2028-02-01: a Tuesday
+            weight *= 0.25 if (month, day) == (1, 7) else 1.0
+            requests += 0.5 * 86_400 * weight * 1.03 ** ((first + day + 0.5) / (365.2425 / 12))
+        odds = 0.25 / 0.75 * math.exp(0.3 * middle)
+        into, out, total = 1.05**middle, 0.96**middle, 0.0
+        for share, (kept, climbed), (input_tokens, output_tokens) in zip(
+            (1 / (1 + odds), odds / (1 + odds)), seen, ((1000, 200), (4000, 1000)), strict=True
+        ):
+            odds_of_more = climbed / kept * math.exp(0.2 * middle)
+            cheap = (input_tokens * into * 0.25 + output_tokens * out * 1.25) / 1e6
+            dear = (input_tokens * into * 2.5 + output_tokens * out * 10) / 1e6
+            total += requests * share * (cheap + dear * odds_of_more / (1 + odds_of_more))
+        assert spent.total[0, month] == pytest.approx(total, rel=1e-9)
+
+
+@pytest.mark.parametrize("day_to_day", [0.0, 0.1])
+def test_drawn_months_have_the_mean_and_the_deviation_of_a_compound_poisson_sum(day_to_day: float) -> None:
+    """Of 5,000 futures, means and deviations of a month are those of the formulas; days that vary add theirs."""
+    asked = {"start": "2028-02", "months": 2, "draws": 5_000, "traffic": {"day_to_day": day_to_day}}
+    known = experiment(forecast=asked, run={"requests": 200, "replications": 1})
+    drawn = spend_draws(known, "reference").spend["frontier-only"]
+    short, long = 0.0045, 0.02
+    of_request, squared = 0.75 * short + 0.25 * long, 0.75 * short**2 + 0.25 * long**2
+    for month, days in enumerate((29, 31)):
+        a_day = 0.5 * 86_400
+        mean = days * a_day * of_request
+        variance = days * a_day * squared + days * (day_to_day * a_day * of_request) ** 2
+        found = drawn[:, month]
+        assert abs(found.mean() - mean) <= LIMIT * math.sqrt(variance / len(found))
+        assert abs(found.var(ddof=1) / variance - 1) <= LIMIT * math.sqrt(2 / (len(found) - 1))
+    assert abs(np.corrcoef(drawn.T)[0, 1]) <= LIMIT / math.sqrt(len(drawn))

@@ -28,12 +28,14 @@ _SEE = "docs/how-to/forecast-spend.md"
 class SpendChange:
     """Spend of a month, or of all of them, in USD. None stands for a side that does not have the pattern.
 
-    `change` is after less before, future by future, and so its interval is that of the change and not of the spend.
+    `change` is after less before, future by future, and so its interval is that of the change and not of the spend;
+    `dearer` is the share of the futures in which it is above 0.
     """
 
     before: Range | None
     after: Range | None
     change: Range | None
+    dearer: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,9 @@ def _pattern(
 
 def _change(before: Floats | None, after: Floats | None, *, level: float) -> SpendChange:
     ranges = [None if side is None else ranged(side, level) for side in (before, after)]
-    change = None if before is None or after is None else ranged(after - before, level)
-    return SpendChange(ranges[0], ranges[1], change)
+    if before is None or after is None:
+        return SpendChange(ranges[0], ranges[1], None, None)
+    return SpendChange(ranges[0], ranges[1], ranged(after - before, level), float((after > before).mean()))
 
 
 def _changes(patterns: Sequence[PatternSpend]) -> Iterator[Place]:

@@ -12,7 +12,7 @@ from sim.study.forecast import REQUESTS, TOGETHER
 from sim.study.spend.futures import FACTORS
 
 if TYPE_CHECKING:
-    from sim.study.spend.answers import PatternForecast, SpendForecast
+    from sim.study.spend.answers import PatternForecast, Range, SpendForecast
     from sim.study.spend.quotes import PriceChange
 
 
@@ -63,13 +63,17 @@ def _unit_costs(found: SpendForecast, patterns: list[PatternForecast]) -> Grid:
     rows = []
     for pattern in patterns:
         shown = [month for month in pattern.months if month.month in ends]
-        costs = [*(month.per_1k for month in shown), pattern.per_1k]
+        costs: list[Range | None] = [*(month.per_1k for month in shown), pattern.per_1k]
         costs += [month.users[segment] for segment in segments for month in shown]
-        rows.append(Row((pattern.name,), tuple(usd_cell(cost, found.level) for cost in costs)))
+        rows.append(Row((pattern.name,), tuple(_cost(cost, found.level) for cost in costs)))
     title = (
         f"Unit costs, USD per 1,000 requests{' and per user and month' if segments else ''}: median {_interval(found)}"
     )
     return Grid(title, ("pattern",), tuple(headings), rows)
+
+
+def _cost(cost: Range | None, level: float) -> Written:
+    return Written(ABSENT) if cost is None else usd_cell(cost, level)
 
 
 def _savings(found: SpendForecast, patterns: list[PatternForecast]) -> Grid:

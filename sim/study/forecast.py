@@ -30,7 +30,7 @@ from sim.study.spend.answers import (
     share_of_variance,
 )
 from sim.study.spend.commitments import committed
-from sim.study.spend.costs import Spending, by_use, spending, totals
+from sim.study.spend.costs import Spending, by_use, spending, totals, with_replicas
 from sim.study.spend.futures import FACTORS, Futures
 from sim.study.spend.purchases import Basis, play
 from sim.study.spend.quotes import Quotes, dated_quotes
@@ -179,7 +179,7 @@ class _Study:
             name=name,
             months=tuple(self._months(name)),
             total=ranged(whole, level),
-            per_1k=ranged(1000 * _ratio(whole, self._requests.sum(axis=1)), level),
+            per_1k=ranged(1000 * _ratio(whole, self._requests.sum(axis=1)), level) if self._requests.any() else None,
             drivers={factor: share for factor, (share, _) in drivers.items()},
             drivers_error={factor: error for factor, (_, error) in drivers.items()},
             savings=savings,
@@ -189,11 +189,12 @@ class _Study:
         spent, seen, level = self._spent[name], self._seen[name], self._asked.level
         cumulative, per_1k = np.cumsum(seen, axis=1), 1000 * _ratio(seen, self._requests)
         rows = {segment: row for row, segment in enumerate(self._basis.segments)}
+        by_segment = with_replicas(spent, self._futures.volume)
         models = (*self._basis.models, STEPS)
         causes = (*(cause.label for cause in Cause), REPLICAS)
         for number, month in enumerate(self._names):
             users = {
-                segment: ranged(spent.segments[:, number, rows[segment]] / count[:, number], level)
+                segment: ranged(by_segment[:, number, rows[segment]] / count[:, number], level)
                 for segment, count in self._futures.users.items()
             }
             yield MonthSpend(
@@ -201,7 +202,7 @@ class _Study:
                 requests=float(self._requests[:, number].mean()),
                 spend=ranged(seen[:, number], level),
                 cumulative=ranged(cumulative[:, number], level),
-                per_1k=ranged(per_1k[:, number], level),
+                per_1k=ranged(per_1k[:, number], level) if self._requests[:, number].any() else None,
                 models=_some(models, spent.models[number]),
                 causes=_some(causes, spent.causes[number]),
                 users=users,
@@ -289,7 +290,7 @@ class _Study:
                 f"load of {self._basis.rates.sum():.4g} requests/s; the last month expects {grown:.4g}"
             )
         if self._futures.users and any(one.causes[:, -1].any() for one in self._spent.values()):
-            yield "costs per user leave out replicas, which serve all segments and are paid for by the hour"
+            yield "costs per user bear a share of what replicas cost, which serve all segments: that of the requests"
         yield from self._idle_commitments(commitments)
         if self._quotes is not None:
             yield from _of_prices(self._experiment)

@@ -12,7 +12,7 @@ import sim
 from sim.experiment.resolve import from_mapping
 from sim.study.forecast import forecast, spend_draws
 from sim.study.spend.answers import SpendForecast, ranged
-from sim.study.spend.costs import spending
+from sim.study.spend.costs import spending, with_replicas
 from sim.study.spend.futures import Futures
 from sim.study.spend.purchases import play
 
@@ -126,6 +126,7 @@ def test_parts_add_up_to_the_whole_and_savings_are_taken_future_by_future() -> N
     for pattern in found.patterns.values():
         for month in pattern.months:
             assert sum(month.models.values()) == pytest.approx(sum(month.causes.values()), rel=1e-12)
+            assert month.per_1k is not None
             assert month.per_1k.mean * month.requests / 1000 == pytest.approx(month.spend.mean, rel=1e-12)
             assert abs(sum(month.models.values()) - month.spend.mean) <= LIMIT * month.spend.error
     saved = found.patterns["cascade"].savings["frontier-only"][0].mean
@@ -200,3 +201,31 @@ def test_drawn_months_have_the_mean_and_the_deviation_of_a_compound_poisson_sum(
         assert abs(found.mean() - mean) <= LIMIT * math.sqrt(variance / len(found))
         assert abs(found.var(ddof=1) / variance - 1) <= LIMIT * math.sqrt(2 / (len(found) - 1))
     assert abs(np.corrcoef(drawn.T)[0, 1]) <= LIMIT / math.sqrt(len(drawn))
+
+
+def test_users_times_costs_per_user_add_up_to_the_bill_with_replicas_in_it() -> None:
+    """If two segments state their users, both together pay all; a month without requests has no cost per 1k."""
+    own = {"tier": "frontier", "price": {"replica_hour_usd": 2}, "service": SERVICE, "capacity": {"concurrency": 8}}
+    base = experiment().resolved
+    workload = {**base["workload"], "segments": {"paying": {"share": 0.3}, "free": {"share": 0.7}}}
+    traffic = {
+        "season": [1, 1, 0, *([1] * 9)],
+        "growth_per_month": {"p10": "-2%", "p90": "5%"},
+        "segments": {"paying": {"users": 100}, "free": {"users": 5000, "growth_per_month": "10%"}},
+    }
+    known = experiment(
+        workload=workload,
+        fleet={"small": {**base["fleet"]["small"], "tier": "cheap"}, "large": own},
+        run={"requests": 200, "replications": 2},
+        forecast={"start": "2028-02", "months": 2, "draws": 50, "traffic": traffic},
+    )
+    found = forecast(known, "reference").patterns["frontier-only"]
+    futures = Futures(known.spec.forecast, play(known, "reference"), known.spec.seed)
+    assert found.months[1].per_1k is None
+    fleet = [known.spec.fleet[name] for name in futures.basis.models]
+    spent = spending(futures, futures.basis.bought["frontier-only"], fleet)
+    assert with_replicas(spent, futures.volume).sum(axis=2) == pytest.approx(spent.total)
+    paying, free = (found.months[1].users[name] for name in ("paying", "free"))
+    middle = (29 + 31 / 2) / (365.2425 / 12)
+    assert free.median * 5000 * 1.1**middle == pytest.approx(2 * 31 * 24 / 2)
+    assert paying.median > free.median

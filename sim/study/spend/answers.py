@@ -33,7 +33,8 @@ class Range:
 class MonthSpend:
     """One month of one pattern in USD; `models` and `causes` split the mean, `cumulative` is up to its end.
 
-    `per_1k` is spend per thousand requests, and `users` spend per user by segment, without replicas, future by future.
+    `per_1k` is spend per thousand requests (None: there are none), and `users` spend per user by segment, future by
+    future; what replicas cost is split by requests.
     `tokens` are calls and tokens by model and meter, `metered` the USD that they cost.
     """
 
@@ -41,7 +42,7 @@ class MonthSpend:
     requests: float
     spend: Range
     cumulative: Range
-    per_1k: Range
+    per_1k: Range | None
     models: Mapping[str, float]
     causes: Mapping[str, float]
     users: Mapping[str, Range]
@@ -61,7 +62,7 @@ class PatternForecast:
     name: str
     months: tuple[MonthSpend, ...]
     total: Range
-    per_1k: Range
+    per_1k: Range | None
     drivers: Mapping[str, float]
     drivers_error: Mapping[str, float]
     savings: Mapping[str, tuple[Range, Range]]

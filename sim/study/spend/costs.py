@@ -116,6 +116,18 @@ def spending(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Spendi
     )
 
 
+def with_replicas(spent: Spending, requests: Floats) -> Floats:
+    """Give USD of each segment, float64[draws, months, segments], with what replicas cost, split by its `requests`.
+
+    What replicas cost in a month without requests is split evenly. The segments add up to `total`.
+    """
+    replicas = spent.total - spent.segments.sum(axis=2)
+    whole = requests.sum(axis=2, keepdims=True)
+    even = np.full_like(requests, 1 / requests.shape[2])
+    split: Floats = spent.segments + replicas[..., np.newaxis] * np.divide(requests, whole, out=even, where=whole > 0)
+    return split
+
+
 def totals(futures: Futures, bought: Bought, fleet: Sequence[Model]) -> Floats:
     """Give the expected cost of every future over all months, float64[draws]: what `spending` adds up to."""
     found: Floats = spending(futures, bought, fleet).total.sum(axis=1)

@@ -60,11 +60,13 @@ def _of_pattern(found: PatternForecast) -> Iterator[Place]:
     for month in found.months:
         yield f"{found.name}, spend", month.month, month.spend
         yield f"{found.name}, spend up to the end of a month", month.month, month.cumulative
-        yield f"{found.name}, cost per 1k requests", month.month, month.per_1k
+        if month.per_1k is not None:
+            yield f"{found.name}, cost per 1k requests", month.month, month.per_1k
         for segment, one in month.users.items():
             yield f"{found.name}, cost per user of {segment}", month.month, one
     yield f"{found.name}, spend", ALL, found.total
-    yield f"{found.name}, cost per 1k requests", ALL, found.per_1k
+    if found.per_1k is not None:
+        yield f"{found.name}, cost per 1k requests", ALL, found.per_1k
     for other, both in found.savings.items():
         for what, one in zip(("USD", "share"), both, strict=True):
             yield f"{found.name}, saving against {other}", what, one

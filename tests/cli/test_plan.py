@@ -115,6 +115,10 @@ def test_a_frontier_that_is_overloaded_is_no_yardstick() -> None:
     assert base["metrics"]["quality.loss"]["value"] > 6
     assert 0 < chosen["metrics"]["quality.loss"]["value"] < 6
     assert found["yardstick"]["unanswered"] > 0.1
+    parts = ("--set", "workload.segments={a: {share: 0.5}, b: {share: 0.5}}", "--segment-budget", "a=5%")
+    refused = invoke("plan", "tiny.yaml", *FEW, *full, *parts)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--segment-budget: error: frontier-only does not serve this load" in refused.err
     strict = invoke("plan", "tiny.yaml", *FEW, "--quality-budget", "0.1%", *full)
     said = " ".join(strict.out.split())
     assert "No plan is recommended" in said

@@ -49,6 +49,7 @@ _PER_KIND: Final = 3
 _PILOT: Final = 20_000
 _FEWEST: Final = 2
 _NOTHING: Final = "there is nothing to route between: all models answer alike, at the same price and speed"
+_NO_YARDSTICK: Final = "does not serve this load, so that what a segment loses against it says nothing"
 _NANO: Final = 1e9
 _POINTS: Final = 100.0
 
@@ -58,7 +59,8 @@ def plan(
 ) -> RouterPlan:
     """Find the best way to route within the limits of a goal.
 
-    Raises InvalidInput for signals that are not there, and where there is nothing to route between. The
+    Raises InvalidInput for signals that are not there, where there is nothing to route between, and for budgets of
+    segments where frontier-only does not serve its load. The
     answer does not depend on workers or engine.
     `progress` is called with (steps done, steps in all).
     """
@@ -202,6 +204,10 @@ class _Planning:
         run, effects = self._plays.of(options)
         base = run.of(self.baseline)
         left = base.estimates.get(UNANSWERED)
+        serving = serves(0.0 if left is None else left.value, is_stable=base.status != UNSTABLE)
+        if self.goal.segment_budgets and not serving:
+            hint = "give it room (--set fleet.NAME.capacity=unlimited), or plan with --quality-budget alone"
+            raise InvalidInput([Issue(f"{self.baseline} {_NO_YARDSTICK}", "--segment-budget", hint=hint)])
         main = [one for one in options if one in best or one.name == self.baseline]
         fresh = ledger(
             self.drawn,
@@ -209,7 +215,7 @@ class _Planning:
             self.baseline,
             beside=[one.pattern for one in options if one not in main],
             effects=effects,
-            serves=serves(0.0 if left is None else left.value, is_stable=base.status != UNSTABLE),
+            serves=serving,
             requests=self.effort.requests,
             first=CONFIRM_FROM + attempt * self.effort.requests,
             level=self.level,

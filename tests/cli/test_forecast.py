@@ -251,6 +251,29 @@ models:
     assert "forecast.prices.adopt: [{model: small, on: ..., price: ...}]" in answer.err
 
 
+def test_a_mean_outside_its_interval_is_told_on_the_terminal_in_markdown_and_in_json() -> None:
+    """If a purchase saves all of its discount in nearly every future, the mean lies below, and all answers say so."""
+    bought = "{reserved: {models: [large], usd_per_month: 20000, discount: 25%, patterns: [frontier-only]}}"
+    steps = "{steps: {per_year: 0.5, models: [large]}}"
+    text = f"{{start: 2027-01, months: 2, draws: 100, prices: {steps}, commitments: {bought}}}"
+    answer = invoke("forecast", asking(text), *QUICK, "-o", "spend.json", "-o", "spend.md", "-o", "s.commitments.csv")
+    told = json.loads(Path("spend.json").read_text(encoding="utf-8"))
+    saving = told["commitments"][0]["whole"]["saving"]
+    most = 2 * 20_000 * (1 / 0.75 - 1)
+    assert [saving["median"], *saving["intervals"]["p80"]] == pytest.approx([most] * 3)
+    assert saving["mean"] < most - 1
+    whole = list(csv.DictReader(Path("s.commitments.csv").read_text(encoding="utf-8").splitlines()))[-1]
+    assert [float(whole[f"saving_{one}_usd"]) for one in ("median", "mean")] == [saving["median"], saving["mean"]]
+    said, comment = " ".join(answer.out.split()), Path("spend.md").read_text(encoding="utf-8")
+    words = f"saving {money(most)} [{money(most)}, {money(most)}] (mean {money(saving['mean'])}, which lies outside)"
+    assert words in said
+    (note,) = [note for note in told["notes"] if note.startswith("the mean lies below")]
+    assert "commitment reserved under frontier-only, saving" in note
+    assert note in said
+    assert "which lies outside" in comment
+    assert "the mean lies below the 80 % interval of: " in comment
+
+
 def test_a_purchase_that_covers_no_call_says_so() -> None:
     """If a pattern is asked about that never calls the models of a commitment, a note tells that there is no answer."""
     of = "{models: [large], usd_per_month: 5, discount: 20%, patterns: [cheap-only]}"

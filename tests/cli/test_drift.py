@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from cli.commands import invoke
 
-SHORT = ("--set", "drift.months=1", "--set", "drift.thin=500", "--replications", "2", "--workers", "1", "--quiet")
+SHORT = (
+    *("--set", "drift.months=1", "--set", "drift.thin=500", "--replications", "2"),
+    *("--workers", "1", "--engine", "compiled", "--quiet"),
+)
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = str(ROOT / "experiments" / "six-month-drift.yaml")
 

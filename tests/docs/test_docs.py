@@ -223,7 +223,7 @@ def commit_everything() -> None:
         subprocess.run([git, *who, *arguments], check=True, capture_output=True)
 
 
-_PLAYED = {"run": "20s", "capacity": "4s", "plan": "20s"}
+_PLAYED = {"run": "20s", "capacity": "4s", "plan": "60s"}
 """How long runs of a verb are made; a search makes many."""
 
 
@@ -235,8 +235,8 @@ def test_commands_run(line: str, folder: Path) -> None:
         if line in (ROOT / page).read_text(encoding="utf-8"):
             write_files(folder, page)
     short = ["--set", f"run.duration={_PLAYED.get(verb, '')}", "--set", "run.warm_up=0s", "--workers", "1"]
-    few = ["--replications", "2", "--quiet", "--engine", "reference"]
-    few += ["--requests", "2000"] if verb == "plan" else []
+    few = ["--replications", "2", "--quiet", "--engine", "compiled" if verb == "drift" else "reference"]
+    few += ["--requests", "1000"] if verb == "plan" else []
     small = [*short, *few] if verb in _PLAYED else []
     if verb == "drift":
         shorter = (

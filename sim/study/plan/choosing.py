@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -98,10 +98,13 @@ def at_hand(goal: Goal, options: Sequence[Option], chosen: Option | None) -> Opt
     return best if other < mine - band else None
 
 
-def alike(goal: Goal, options: Sequence[Option], chosen: Option) -> Iterator[str]:
-    """Name options that meet the conditions and cannot be told from the choice in the objective."""
+def alike(goal: Goal, options: Sequence[Option], chosen: Option, without: Collection[str] = ()) -> Iterator[str]:
+    """Name options that meet the conditions and cannot be told from the choice in the objective.
+
+    None of those `without`: what cannot be built, or has no air, is no alternative.
+    """
     for one in options:
-        if one.name == chosen.name or one.judgement.standing is not Standing.MEETS:
+        if one.name in (chosen.name, *without) or one.judgement.standing is not Standing.MEETS:
             continue
         difference = one.worse if goal.minimise == "quality" else one.dearer
         if goal.minimise == "latency" or difference is None or difference.lower is None:

@@ -14,7 +14,7 @@ from sim.experiment.simulate import Run
 from sim.experiment.workers import play_some
 from sim.outcome.estimates import Estimate
 from sim.study.plan.candidates import AS_WRITTEN, Candidate
-from sim.study.plan.effects import NO_EFFECT, Effect, effects_of
+from sim.study.plan.effects import COST, NO_EFFECT, RIGHT, Effect, effects_of
 from sim.study.until import Judgement, judged
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ SHORTLIST_FROM: Final = 1 << 21
 """First replication of those in which a shortlist is played; the confirming ones begin at 0, as a run does."""
 
 BASELINE: Final = "single"
+_NANO: Final = 1e9
+_POINTS: Final = 100.0
 UNANSWERED: Final = "failure.rate"
 
 
@@ -204,3 +206,10 @@ def _with(result: PatternResult, estimates: Mapping[str, Estimate]) -> PatternRe
     if result.estimates.get("escalation.rate") is None:
         estimates = {name: found for name, found in estimates.items() if name != "escalation.rate"}
     return replace(result, estimates={**kept, **estimates})
+
+
+def as_played(candidate: Candidate, effect: Effect) -> Candidate:
+    """Give a candidate with what playing adds to its cost and loss."""
+    point = candidate.point
+    usd, loss = effect.more[COST] / _NANO * 1000, -effect.more[RIGHT] * _POINTS
+    return replace(candidate, point=replace(point, usd=point.usd + float(usd), loss=point.loss + float(loss)))

@@ -14,7 +14,7 @@ from sim.study.plan.answer import Beyond, RouterPlan, Threshold, Yardstick, serv
 from sim.study.plan.bodies import Ladder
 from sim.study.plan.candidates import KINDS, Candidate, pattern_of
 from sim.study.plan.choosing import FRONT, alike, at_hand, nearest, of_front, ranked, undominated
-from sim.study.plan.effects import COST, NO_EFFECT, RIGHT, Effect, effects_of
+from sim.study.plan.effects import NO_EFFECT, effects_of
 from sim.study.plan.goal import LOSS, P95, PER_1K, Effort, Goal
 from sim.study.plan.horizon import REQUESTS as MOST_AHEAD
 from sim.study.plan.horizon import Ahead, Now, look_ahead
@@ -27,6 +27,7 @@ from sim.study.plan.options import (
     Named,
     Option,
     Plays,
+    as_played,
     compared,
     confirmed,
     named,
@@ -86,6 +87,7 @@ class _Planning:
         self.short = shortened(self.scene, effort.plays, self.replications)
         self._plays = Plays(experiment, self.short, effort, self.replications)
         self.written = list(written_ones(self.scene))
+        self._unusable = set[str]()
         direct = self.scene.line_up.direct
         self.baseline = direct[self.scene.line_up.frontier]
 
@@ -111,8 +113,9 @@ class _Planning:
             margin += self.effort.margin
         # 4. say what it means
         chosen = next((one for one in order if one.judgement.standing is Standing.MEETS), None)
-        usable = [one for one in options if one.candidate is None and self._is_usable(one, searcher.rate_per_s)]
+        usable = [one for one in options if one.candidate is not None or self._is_usable(one, searcher.rate_per_s)]
         chosen = at_hand(self.goal, usable, chosen) or chosen
+        self._unusable = {one.name for one in options} - {one.name for one in usable}
         return self._answer(sample, searcher, options, fresh, chosen=chosen, attempts=attempt)
 
     def _is_usable(self, option: Option, rate_per_s: float) -> bool:
@@ -163,8 +166,8 @@ class _Planning:
         for one, option in zip(some, options, strict=True):
             if one.candidate is None:
                 continue
-            candidate = _as_played(one.candidate, effects.get(one.name, NO_EFFECT))
-            order = self._order(option, candidate)
+            candidate = as_played(one.candidate, effects.get(one.name, NO_EFFECT))
+            order = self._order(option, candidate, swapped=one.swap is not None)
             if one.kind not in best or order < best[one.kind][0]:
                 best[one.kind] = (order, replace(one, candidate=candidate))
         return [self._call(best[kind][1]) for kind in KINDS if kind in best]
@@ -181,13 +184,17 @@ class _Planning:
                     some.append(Named(name, candidate.kind, pattern, candidate, (model, twin)))
         return some
 
-    def _order(self, option: Option, candidate: Candidate) -> tuple[bool, float]:
-        """Give what orders a shortlist: whether it breaks a limit as played, and the objective."""
+    def _order(self, option: Option, candidate: Candidate, *, swapped: bool) -> tuple[bool, float]:
+        """Give what orders a shortlist: whether it breaks a limit as played, and the objective.
+
+        A twin must be better by more than the indifference: one that refuses a few requests costs a little less, too.
+        """
         point, budget = candidate.point, self.goal.quality_budget
         fails = option.judgement.standing is Standing.FAILS or option.status == UNSTABLE
         over = budget is not None and point.loss > budget
         first = {"cost": point.usd, "latency": option.value(P95), "quality": point.loss}[self.goal.minimise]
-        return fails or over, first
+        aside = self.goal.indifference if swapped else 0.0
+        return fails or over, first + aside * (_POINTS if self.goal.minimise == "quality" else abs(first))
 
     def _call(self, one: Named) -> Named:
         """Name one of a shortlist after its kind; one model alone may be a baseline already."""
@@ -262,7 +269,7 @@ class _Planning:
             chosen=chosen,
             options=tuple(options),
             front=tuple(undominated(options)),
-            alike=() if chosen is None else tuple(alike(self.goal, options, chosen)),
+            alike=() if chosen is None else tuple(alike(self.goal, options, chosen, self._unusable)),
             thresholds=() if chosen is None else tuple(self._thresholds(chosen, sample)),
             ceilings=() if chosen is None else tuple(self._ceilings(self._named(chosen), searcher.rate_per_s)),
             fresh_seeds=self._fresh_seeds(chosen, fresh),
@@ -385,13 +392,6 @@ class _Planning:
         if chosen is None or self.goal.quality_budget is None:
             return None
         return fresh.fresh_seeds(chosen.name, self.goal.quality_budget)
-
-
-def _as_played(candidate: Candidate, effect: Effect) -> Candidate:
-    """Give a candidate with what playing adds to its cost and loss."""
-    point = candidate.point
-    usd, loss = effect.more[COST] / _NANO * 1000, -effect.more[RIGHT] * _POINTS
-    return replace(candidate, point=replace(point, usd=point.usd + float(usd), loss=point.loss + float(loss)))
 
 
 def _silent(done: float, total: int) -> None:

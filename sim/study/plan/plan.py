@@ -61,9 +61,8 @@ def plan(
     """Find the best way to route within the limits of a goal.
 
     Raises InvalidInput for signals that are not there, where there is nothing to route between, and for budgets of
-    segments where frontier-only does not serve its load. The
-    answer does not depend on workers or engine.
-    `progress` is called with (steps done, steps in all).
+    segments where frontier-only does not serve its load. The answer does not depend on workers or engine. `progress` is
+    called with (steps done, steps in all).
     """
     return _Planning(experiment, goal, effort, progress or _silent).plan()
 

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sim.errors import InterruptedRun, RunError
 from sim.experiment.replication import play_replication
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from sim.experiment.lineup import LineUp
     from sim.outcome.outcomes import Outcome
 
-_DIED: Final = "a worker process died; try --workers 1 to see why"
+T = TypeVar("T")
+
+DIED: Final = "a worker process died; try --workers 1 to see why"
 
 _scene: Scene | None = None
 """What this worker process plays; set once when the process starts, so that tasks carry only a number."""
@@ -63,7 +65,7 @@ def play_all(
     except BrokenProcessPool as error:
         if finished is not None:
             finished.save()
-        raise RunError(_DIED) from error
+        raise RunError(DIED) from error
     return [played[replication] for replication in range(replications)]
 
 
@@ -76,7 +78,7 @@ def play_some(
     except KeyboardInterrupt:
         raise InterruptedRun("nothing was written") from None
     except BrokenProcessPool as error:
-        raise RunError(_DIED) from error
+        raise RunError(DIED) from error
 
 
 def _kept(finished: Finished | None, done: int, replications: int) -> str:
@@ -100,14 +102,11 @@ def _done(
     data = scene.spec.model_dump(mode="json", exclude_none=True)
     shared = (data, scene.line_up, scene.inputs)
     with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=shared) as pool:
-        yield from _gather(pool, engine, threads, to_do)
+        yield from as_they_end(pool, {pool.submit(_play, number, engine, threads): number for number in to_do})
 
 
-def _gather(pool: Executor, engine: str, threads: int, to_do: list[int]) -> Iterator[tuple[int, list[Outcome]]]:
-    """Yield replications as they end; if the reader gives up, the others are dropped and their processes ended."""
-    futures: dict[Future[list[Outcome]], int] = {
-        pool.submit(_play, replication, engine, threads): replication for replication in to_do
-    }
+def as_they_end(pool: Executor, futures: Mapping[Future[T], int]) -> Iterator[tuple[int, T]]:
+    """Yield (number, result) as tasks end; if the reader gives up, the others are dropped and their processes ended."""
     waiting = set(futures)
     try:
         while waiting:

@@ -6,12 +6,13 @@ import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sim.errors import InterruptedRun, RunError
+from sim.experiment.workers import DIED, as_they_end
 
 if TYPE_CHECKING:
     from sim.experiment.inputs import Files
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Report = Callable[[float, int], None]
-
-_DIED: Final = "a worker process died; try --workers 1 to see why"
 
 _job: Job[Any] | None = None
 """What this worker process does; set once when the process starts, so that tasks carry only a number."""
@@ -51,7 +50,7 @@ def for_each(job: Job[T], replications: int, processes: int, report: Report | No
     except KeyboardInterrupt:
         raise InterruptedRun("interrupted before the months ahead had ended; nothing was written") from None
     except BrokenProcessPool as error:
-        raise RunError(_DIED) from error
+        raise RunError(DIED) from error
     return [found[replication] for replication in range(replications)]
 
 
@@ -62,22 +61,7 @@ def _done(job: Job[T], replications: int, processes: int) -> Iterator[tuple[int,
         return
     context = multiprocessing.get_context("spawn")  # fork is unsafe once threads run
     with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(job,)) as pool:
-        yield from _gather(pool, replications)
-
-
-def _gather(pool: Executor, replications: int) -> Iterator[tuple[int, T]]:
-    futures = {pool.submit(_do, replication): replication for replication in range(replications)}
-    waiting = set(futures)
-    try:
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield futures[future], future.result()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
+        yield from as_they_end(pool, {pool.submit(_do, number): number for number in range(replications)})
 
 
 def _begin(job: Job[Any]) -> None:
